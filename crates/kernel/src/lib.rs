@@ -1,0 +1,25 @@
+//! The arithmetic of Vecinity, and every line of `unsafe` the project has.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`isa`] | which instruction set this process uses; found once, at run time |
+//! | [`vector`] | products of vectors: dot, norm, one query against many rows |
+//! | [`block`] | the training block: some inputs against some candidates, forward and backward |
+//! | [`rows`] | parameter tables that several threads read and write at once |
+//! | [`mapped`] | a file as bytes, `u32`, `u64` or `f32`, checked for size and alignment |
+//!
+//! The numeric code is written once, over the small `lanes::Lanes` trait, and instantiated for a portable
+//! eight-lane array, AVX2+FMA, AVX-512F and NEON. Released binaries need no `target-cpu` flag.
+//!
+//! May import: nothing of the project.  Used by: `vecinity`.
+
+pub mod block;
+pub mod isa;
+mod lanes;
+pub mod mapped;
+pub mod rows;
+pub mod vector;
+
+pub use block::{Block, Labels};
+pub use isa::Isa;
+pub use rows::{Rows, SharedRows};

@@ -1,0 +1,80 @@
+//! A file as a slice of bytes or numbers, without reading it first.
+
+use memmap2::Mmap;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+/// A number type whose every bit pattern is a value.
+///
+/// # Safety
+/// Implementing types have no padding and no invalid bit patterns.
+pub unsafe trait Plain: Copy + 'static {}
+// SAFETY: plain numbers.
+unsafe impl Plain for u8 {}
+// SAFETY: as above.
+unsafe impl Plain for u32 {}
+// SAFETY: as above.
+unsafe impl Plain for u64 {}
+// SAFETY: as above.
+unsafe impl Plain for f32 {}
+
+/// A read-only memory map of a whole file.
+///
+/// The file must not be cut while it is mapped: reading behind the new end would end the process.
+/// Vecinity's own files are replaced, never changed in place, so that a map keeps the old version.
+#[derive(Debug)]
+pub struct Mapped {
+    map: Option<Mmap>,
+}
+
+impl Mapped {
+    /// Maps `file`; an empty file gives an empty map.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(file: &File) -> io::Result<Self> {
+        if file.metadata()?.len() == 0 {
+            return Ok(Self { map: None });
+        }
+        // SAFETY: the map is private and read-only. The documented rule of this type is that mapped
+        // files are replaced, not changed; see above.
+        let map = unsafe { Mmap::map(file)? };
+        Ok(Self { map: Some(map) })
+    }
+
+    /// The bytes of the file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.map.as_deref().unwrap_or(&[])
+    }
+
+    /// The bytes `range` as numbers in this machine's byte order.
+    ///
+    /// `None` if the range is outside of the file, does not start at a multiple of the number's
+    /// alignment, or is no whole count of numbers long.
+    #[must_use]
+    pub fn numbers<T: Plain>(&self, range: Range<usize>) -> Option<&[T]> {
+        let bytes = self.bytes().get(range)?;
+        // SAFETY: `Plain` types have no invalid bit patterns.
+        let (before, numbers, after) = unsafe { bytes.align_to::<T>() };
+        (before.is_empty() && after.is_empty()).then_some(numbers)
+    }
+
+    /// Tells the system that these bytes will not be needed again soon, so that they no longer count
+    /// as this process's memory. They can still be read.
+    pub fn forget(&self, range: Range<usize>) {
+        #[cfg(target_os = "linux")]
+        if let Some(map) = &self.map {
+            const PAGE: usize = 4096;
+            let start = range.start.next_multiple_of(PAGE);
+            let end = range.end.min(map.len()) / PAGE * PAGE;
+            if start < end {
+                // SAFETY: the map is a read-only file mapping: dropped pages are read from the file again.
+                let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = range;
+    }
+}

@@ -1,0 +1,151 @@
+//! Parameter tables that several threads read and write at the same time.
+//!
+//! Lock-free stochastic gradient descent (Niu et al. 2011, "Hogwild", arXiv:1106.5730) lets every
+//! thread update the shared rows without locks: collisions are rare and the lost updates are noise.
+//! This file is the only place of the project where that happens.
+
+use memmap2::MmapMut;
+use std::io;
+
+/// Rows start at multiples of this many floats (64 bytes, one cache line).
+const ALIGN: usize = 16;
+/// Tables from this size on ask for huge pages: random rows would miss the TLB otherwise.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// A table of `rows` vectors of `dim` floats, shared by training threads.
+///
+/// Rows are padded with zeros to a multiple of 16 floats and start on cache lines, so that kernels
+/// need no remainder loops. A fresh table is all zeros; its memory is reserved but not touched.
+///
+/// # Sharing
+/// [`Block`](crate::Block) reads and writes rows through `&SharedRows`, also from several threads at
+/// once. One thread alone gets the same result in every run. Several threads race by design: a
+/// reader may see part of another thread's update, and one of two updates of the same float may be lost.
+#[derive(Debug)]
+pub struct SharedRows {
+    map: MmapMut,
+    /// Floats between the start of the map and row 0 (huge-page alignment).
+    offset: usize,
+    rows: usize,
+    dim: usize,
+    stride: usize,
+}
+
+// SAFETY: the fields but `map` are constants. The mapped floats are reached in two ways. Through
+// `&mut self`, exclusively, as ordinary slices. Through `&self`, only by raw pointers inside this
+// crate's kernels and copies (`read_into`); no `&[f32]` or `&mut [f32]` to shared rows exists while
+// threads may race. The races themselves are plain vector loads and stores of `f32`: on every
+// supported processor each aligned 32-bit part is read and written whole, every bit pattern is a
+// valid `f32`, and no pointer, length or index is ever derived from a raced value, so that a race can
+// change numbers but not memory safety. The Rust memory model still calls this undefined; relaxed
+// atomics would be defined, and were measured at 2.9 to 5.2 times the instructions since nothing vectorises.
+unsafe impl Sync for SharedRows {}
+
+impl SharedRows {
+    /// A table of zeros.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::OutOfMemory`] if the size overflows, or what the system says.
+    pub fn zeroed(rows: usize, dim: usize) -> io::Result<Self> {
+        let stride = dim.max(1).next_multiple_of(ALIGN);
+        let bytes = rows.checked_mul(stride).and_then(|n| n.checked_mul(4)).and_then(|n| n.checked_add(HUGE_PAGE));
+        let bytes = bytes.filter(|&n| isize::try_from(n).is_ok()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let map = MmapMut::map_anon(bytes)?;
+        #[cfg(target_os = "linux")]
+        if bytes >= 2 * HUGE_PAGE {
+            // A refusal costs speed only.
+            let _ = map.advise(memmap2::Advice::HugePage);
+        }
+        let offset = map.as_ptr().align_offset(HUGE_PAGE).min(HUGE_PAGE) / 4;
+        Ok(Self { map, offset, rows, dim, stride })
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Floats in a row, without padding.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Row `row`, exclusively.
+    ///
+    /// # Panics
+    /// If `row` is out of range.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        let start = self.start(row);
+        // SAFETY: `start` checked the row; `&mut self` excludes all other access; the map lives as long as `self`.
+        unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr().cast::<f32>().add(start), self.dim) }
+    }
+
+    /// Copies row `row` into `to`; while other threads train, a mixture of old and new values.
+    ///
+    /// # Panics
+    /// If `row` is out of range or `to` is not of length `dim`.
+    pub fn read_into(&self, row: usize, to: &mut [f32]) {
+        assert_eq!(to.len(), self.dim, "a row has `dim` floats");
+        let from = self.pointer(row);
+        for (k, value) in to.iter_mut().enumerate() {
+            // SAFETY: `pointer` checked the row, `k < dim <= stride`; a race can only yield another `f32`.
+            *value = unsafe { from.add(k).read() };
+        }
+    }
+
+    /// Asks the processor to bring row `row` into its cache. A hint: rows out of range are ignored.
+    #[inline]
+    pub fn prefetch(&self, row: u32) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        if (row as usize) < self.rows {
+            let start = self.pointer(row as usize);
+            for line in (0..self.dim).step_by(ALIGN) {
+                // SAFETY: a prefetch does not access memory in the language's sense, and the address is inside the map.
+                unsafe {
+                    core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(start.add(line).cast());
+                }
+            }
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = row;
+    }
+
+    /// Floats of a row with its padding.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    fn start(&self, row: usize) -> usize {
+        assert!(row < self.rows, "row {row} of a table of {} rows", self.rows);
+        self.offset + row * self.stride
+    }
+
+    /// Pointer to the first float of a row; `stride` floats from it belong to the row.
+    #[inline]
+    pub(crate) fn pointer(&self, row: usize) -> *mut f32 {
+        let start = self.start(row);
+        // SAFETY: `start` lies inside the map, which `zeroed` made large enough for `rows` padded rows
+        // behind `offset`. Writing through a pointer from `as_ptr` is fine for a `MmapMut`: it keeps a raw
+        // pointer to the mapping, not a reference into it.
+        unsafe { self.map.as_ptr().cast::<f32>().cast_mut().add(start) }
+    }
+}
+
+/// Some rows of a table, by number: one side of a [`Block`](crate::Block).
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// The table.
+    pub table: &'a SharedRows,
+    /// Row numbers, each below `table.rows()`. A number may occur more than once.
+    pub ids: &'a [u32],
+}
+
+impl<'a> Rows<'a> {
+    /// Rows `ids` of `table`.
+    #[must_use]
+    pub fn new(table: &'a SharedRows, ids: &'a [u32]) -> Self {
+        Self { table, ids }
+    }
+}

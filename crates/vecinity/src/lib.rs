@@ -1,0 +1,38 @@
+//! Vecinity turns sequences or sets of anything (sentences, baskets, watch histories) into
+//! embeddings, and embeddings into neighbours and answers.
+//!
+//! The way of the data, one room a step:
+//!
+//! | room | from | to |
+//! |---|---|---|
+//! | [`corpus`] | files | a [`vocab::Vocab`] and a stream of token ids |
+//! | [`models`] | a configuration | what a model does with one sequence |
+//! | [`train`] | corpus and model | [`embeddings::Embeddings`]: an input and an output matrix |
+//! | [`model_dir`] | embeddings | a folder: checksummed, published whole or not at all |
+//! | [`ask`] | embeddings and a question | neighbours, analogies, reasons |
+//! | [`eval`] | embeddings and a test set | figures with intervals |
+//! | [`formats`] | foreign files | embeddings, and back |
+//!
+//! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
+#![forbid(unsafe_code)]
+
+pub mod ask;
+pub mod corpus;
+pub mod embeddings;
+pub mod error;
+pub mod eval;
+pub mod formats;
+pub mod id;
+pub mod index;
+pub mod metadata;
+pub mod model_dir;
+pub mod models;
+pub mod publish;
+pub mod rng;
+pub mod train;
+pub mod vocab;
+
+pub use embeddings::{Embeddings, Matrix};
+pub use error::{Error, Place, Result};
+pub use id::TokenId;
+pub use vocab::Vocab;
