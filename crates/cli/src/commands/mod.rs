@@ -1,14 +1,23 @@
 //! The subcommands, one file each.
 
+mod export;
+mod import;
+
 use crate::output::Output;
 
 /// What the user wants to do.
 #[derive(Debug, clap::Subcommand)]
-pub(crate) enum Command {}
+pub(crate) enum Command {
+    Import(import::Import),
+    Export(export::Export),
+}
 
 impl Command {
     /// Does it.
-    pub(crate) fn run(self, _output: &Output) -> anyhow::Result<()> {
-        match self {}
+    pub(crate) fn run(self, output: &Output) -> anyhow::Result<()> {
+        match self {
+            Self::Import(command) => command.run(*output),
+            Self::Export(command) => command.run(*output),
+        }
     }
 }
