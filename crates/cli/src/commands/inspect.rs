@@ -1,6 +1,6 @@
 //! `vecinity inspect`: what a data file or a model is, before any work is spent on it.
 
-use super::train::{Settings, read, thousands, warn};
+use super::train::{Settings, read, warn};
 use crate::output::Output;
 use anyhow::Result;
 use clap::Args;
@@ -8,6 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use vecinity::config::{Config, Kind};
 use vecinity::corpus::{Corpus, Report, Source, expand};
+use vecinity::error::grouped;
 use vecinity::model_dir::{Manifest, Model, Origin, Outputs};
 use vecinity::models::ModelConfig;
 
@@ -91,11 +92,11 @@ pub(super) fn dry_run(config: &Config, corpus: &Corpus, output: Output) -> Resul
         writeln!(
             to,
             "shape   {} sequences · {} tokens · longest line {} tokens",
-            thousands(plan.sequences as u64),
-            thousands(corpus.tokens().len() as u64),
-            thousands(report.longest_line)
+            grouped(plan.sequences as u64),
+            grouped(corpus.tokens().len() as u64),
+            grouped(report.longest_line)
         )?;
-        let top: Vec<_> = plan.most_frequent.iter().map(|(t, n)| format!("{t} {}", thousands(*n))).collect();
+        let top: Vec<_> = plan.most_frequent.iter().map(|(t, n)| format!("{t} {}", grouped(*n))).collect();
         writeln!(to, "top     {}", top.join(" · "))?;
         writeln!(to, "model   {}", describe(config))?;
         writeln!(
@@ -161,13 +162,13 @@ fn model(path: &Path, output: Output) -> Result<()> {
     let model = Model::open(path)?;
     let Manifest { uuid, tool, created, origin, tokens, dim, outputs, files, .. } = &model.manifest;
     output.answer(&model.manifest, |to| {
-        writeln!(to, "{}   {} tokens, dim {dim}, made {created} by {tool}", path.display(), thousands(*tokens as u64))?;
+        writeln!(to, "{}   {} tokens, dim {dim}, made {created} by {tool}", path.display(), grouped(*tokens as u64))?;
         match origin {
             Origin::Trained { corpus_tokens, sequences, loss, seconds, .. } => writeln!(
                 to,
                 "trained on {} tokens in {} sequences, {} (loss/pair {})",
-                thousands(*corpus_tokens),
-                thousands(*sequences),
+                grouped(*corpus_tokens),
+                grouped(*sequences),
                 human_time(*seconds),
                 loss.map_or_else(|| "unknown".into(), |l| format!("{l:.3}"))
             )?,

@@ -1,5 +1,7 @@
 //! The subcommands, one file each.
 
+mod export;
+mod import;
 mod inspect;
 mod train;
 mod verify;
@@ -11,6 +13,8 @@ use crate::output::Output;
 pub(crate) enum Command {
     Inspect(Box<inspect::Inspect>),
     Train(Box<train::Train>),
+    Import(import::Import),
+    Export(export::Export),
     Verify(verify::Verify),
 }
 
@@ -20,6 +24,8 @@ impl Command {
         match self {
             Self::Inspect(command) => command.run(output),
             Self::Train(command) => command.run(output),
+            Self::Import(command) => command.run(output),
+            Self::Export(command) => command.run(output),
             Self::Verify(command) => command.run(output),
         }
     }

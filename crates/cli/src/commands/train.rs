@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vecinity::config::{Config, Kind};
 use vecinity::corpus::{self, BadUtf8, Corpus, Tokens};
+use vecinity::error::grouped;
 use vecinity::metadata::Metadata;
 use vecinity::model_dir::{self, NewModel, Origin};
 use vecinity::models::ModelConfig;
@@ -112,7 +113,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
     /// What to do with bytes that are no UTF-8: fail, skip the line, or replace them.
-    #[arg(long, value_parser = crate::choices::choice(&BAD_UTF8))]
+    #[arg(long, value_parser = crate::choices::choice(&BadUtf8::ALL))]
     bad_utf8: Option<BadUtf8>,
     /// Join these phrases, as learned by `vecinity phrases learn`.
     #[arg(long, value_name = "FILE")]
@@ -126,8 +127,6 @@ const MODELS: [(&str, Architecture); 2] = [("skipgram", Architecture::SkipGram),
 const LOSSES: [(&str, Objective); 2] = [("ns", Objective::Ns), ("hs", Objective::Hs)];
 const SHARING: [(&str, Sharing); 3] = [("pair", Sharing::Pair), ("window", Sharing::Window), ("wide", Sharing::Wide)];
 const GRADIENTS: [(&str, CbowGradient); 2] = [("undivided", CbowGradient::Undivided), ("true", CbowGradient::True)];
-const BAD_UTF8: [(&str, BadUtf8); 3] =
-    [("fail", BadUtf8::Fail), ("skip", BadUtf8::Skip), ("replace", BadUtf8::Replace)];
 
 /// Takes a flag's value over a setting, if the flag was given.
 fn set<T: Clone>(setting: &mut T, flag: Option<&T>) {
@@ -335,18 +334,18 @@ pub(super) fn read(config: &Config, beside: Option<&Path>, output: Output) -> Re
     let seconds = begun.elapsed().as_secs_f64();
     output.say(format_args!(
         "read    {} lines, {} tokens, {:.1} MB from {} file{}   {seconds:.1} s",
-        thousands(report.lines),
-        thousands(report.tokens),
+        grouped(report.lines),
+        grouped(report.tokens),
         report.bytes as f64 / 1e6,
         report.files,
         if report.files == 1 { "" } else { "s" },
     ));
     output.say(format_args!(
         "vocab   {} of {} distinct tokens (min-count {}), {} occurrences kept",
-        thousands(corpus.vocab().len() as u64),
-        thousands(report.distinct),
+        grouped(corpus.vocab().len() as u64),
+        grouped(report.distinct),
         config.data.min_count,
-        thousands(report.kept_tokens),
+        grouped(report.kept_tokens),
     ));
     Ok(corpus)
 }
@@ -355,7 +354,7 @@ pub(super) fn read(config: &Config, beside: Option<&Path>, output: Output) -> Re
 pub(super) fn warn(config: &Config, corpus: &Corpus, output: Output) {
     let report = corpus.report();
     if report.skipped_lines > 0 {
-        output.say(format_args!("note    {} lines left out: not UTF-8", thousands(report.skipped_lines)));
+        output.say(format_args!("note    {} lines left out: not UTF-8", grouped(report.skipped_lines)));
     }
     if report.pruned_below > 0 {
         output.say(format_args!(
@@ -423,7 +422,7 @@ fn finish(
         "train   {} epochs in {:.1} s, {} tokens/s",
         config.train.epochs,
         end.seconds,
-        thousands(end.tokens_per_second as u64)
+        grouped(end.tokens_per_second as u64)
     ));
     output.answer(&done, |to| {
         let name = path.display();
@@ -431,19 +430,6 @@ fn finish(
         let example = corpus.vocab().iter().nth(corpus.vocab().len() / 50).map_or(token, |(_, token, _)| token);
         writeln!(to, "wrote   {name}                             Next:  vecinity neighbors {name} '{example}'")
     })
-}
-
-/// A number with commas between thousands.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
