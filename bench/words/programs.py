@@ -140,6 +140,15 @@ class Vecinity(Program):
         return {**super().describe(), "compiler": build.compiler_version("rustc")}
 
 
+class VecinityWide(Vecinity):
+    """Ours with `--noise-sharing wide`: fewer noise words of greater weight (negative sampling only)."""
+
+    name = "vecinity-wide"
+
+    def train(self, setting: Setting, corpus: str) -> Command:
+        return [*super().train(setting, corpus), "--noise-sharing", "wide"]
+
+
 class Gensim(Program):
     """gensim, reading the corpus by its fastest way, `corpus_file`."""
 
@@ -237,5 +246,5 @@ class FastText(Compiled):
 
 def all_programs(vecinity: Path | None) -> dict[str, Program]:
     """Every program by name, ours first; `vecinity` names a binary to use in place of a fresh release build."""
-    programs: list[Program] = [Vecinity(vecinity), Gensim(), Word2vecC(), FastText()]
+    programs: list[Program] = [Vecinity(vecinity), VecinityWide(vecinity), Gensim(), Word2vecC(), FastText()]
     return {program.name: program for program in programs}
