@@ -6,8 +6,12 @@
 //! ```text
 //! s_ij = x_i . o_j                           scores
 //! g_ij = r w_i (y_j - sigmoid(s_ij))         r times the gradient of the log likelihood
-//! x_i += sum_j g_ij o_j     o_j += sum_i g_ij x_i          both from the old values
+//! x_i += sum_j g_ij o_j     o_j += sum_i g_ij x_i
 //! ```
+//!
+//! All scores come from the old values. The updates run over groups of at most six inputs (eight for a
+//! single candidate); within a group both sides are the values at its start, and the next group sees
+//! the candidates as this one left them: the order of plain stochastic gradient descent.
 //!
 //! Treating a whole block at once is where the speed comes from: each row is loaded once for several
 //! inputs, and the multiply-add units are the limit instead of the cache (Ji et al. 2016,
@@ -30,6 +34,8 @@ const LEAD: usize = 16;
 pub enum Labels<'a> {
     /// The first candidate is true, all others are noise.
     FirstIsTrue,
+    /// The first candidate is true; each other one is noise and stands for this many noise rows.
+    FirstThenNoise(f32),
     /// Every candidate has this label (1: all true, 0: all noise).
     All(f32),
     /// One label a candidate.
@@ -40,9 +46,18 @@ impl Labels<'_> {
     #[inline]
     fn of(self, candidate: usize) -> f32 {
         match self {
-            Self::FirstIsTrue => f32::from(u8::from(candidate == 0)),
+            Self::FirstIsTrue | Self::FirstThenNoise(_) => f32::from(u8::from(candidate == 0)),
             Self::All(label) => label,
             Self::Each(labels) => labels[candidate],
+        }
+    }
+
+    /// For how many rows a candidate stands.
+    #[inline]
+    fn weight_of(self, candidate: usize) -> f32 {
+        match self {
+            Self::FirstThenNoise(weight) if candidate > 0 => weight,
+            _ => 1.0,
         }
     }
 }
@@ -136,21 +151,18 @@ impl Block {
             dim == candidates.table.dim() && dim == sinks.table.dim(),
             "the tables of a block must have the same dim"
         );
-        let fill = |to: &mut Vec<*mut f32>, rows: Rows<'_>| {
-            to.clear();
-            to.extend(rows.ids.iter().map(|&id| rows.table.pointer(id as usize)));
-        };
-        fill(&mut self.inputs, inputs);
-        fill(&mut self.sinks, sinks);
-        fill(&mut self.candidates, candidates);
+        inputs.table.fill(&mut self.inputs, inputs.ids);
+        // In the common case both are the same rows: no second list then.
+        let pooled = !std::ptr::eq(inputs.table, sinks.table) || !std::ptr::eq(inputs.ids, sinks.ids);
+        if pooled {
+            sinks.table.fill(&mut self.sinks, sinks.ids);
+        }
+        candidates.table.fill(&mut self.candidates, candidates.ids);
         let lead = m.next_multiple_of(LEAD);
         if self.gradients.len() < lead * n {
             self.gradients.resize(lead * n, 0.0);
         }
-        if self.weights.len() < lead {
-            self.weights.resize(lead, 1.0);
-        }
-        Bound { block: self, width: inputs.table.stride(), dim, m, n, lead, rows: PhantomData }
+        Bound { block: self, dim, m, n, lead, pooled, rows: PhantomData }
     }
 }
 
@@ -158,12 +170,12 @@ impl Block {
 #[derive(Debug)]
 pub struct Bound<'b> {
     block: &'b mut Block,
-    /// Padded floats of a row.
-    width: usize,
     dim: usize,
     m: usize,
     n: usize,
     lead: usize,
+    /// Whether the updates of the inputs go to rows of their own.
+    pooled: bool,
     /// The tables outlive the pointers in `block`.
     rows: PhantomData<Rows<'b>>,
 }
@@ -175,9 +187,26 @@ struct Task<'a> {
     sinks: &'a [*mut f32],
     candidates: &'a [*mut f32],
     gradients: *mut f32,
-    weights: *const f32,
     lead: usize,
     dim: usize,
+}
+
+/// The inputs of one candidate: a range of a block's inputs, one of which is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First input.
+    pub from: u32,
+    /// Behind the last input.
+    pub to: u32,
+    /// An input to leave out (the candidate's own place); outside of the range: none.
+    pub except: u32,
+}
+
+/// What the gradients are multiplied with: a rate, and a weight for each input (null: all 1).
+#[derive(Clone, Copy)]
+struct Scale {
+    rate: f32,
+    weights: *const f32,
 }
 
 impl Bound<'_> {
@@ -193,20 +222,21 @@ impl Bound<'_> {
         if let Labels::Each(each) = labels {
             assert_eq!(each.len(), self.n, "one label for each candidate");
         }
+        let mut scale = Scale { rate, weights: std::ptr::null() };
         if let Some(weights) = weights {
             assert_eq!(weights.len(), self.m, "one weight for each input");
-            for (to, w) in self.block.weights.iter_mut().zip(weights) {
-                *to = w * rate;
+            if self.block.weights.len() < self.lead {
+                self.block.weights.resize(self.lead, 0.0);
             }
-        } else {
-            self.block.weights[..self.lead].fill(rate);
+            self.block.weights[..self.m].copy_from_slice(weights);
+            scale.weights = self.block.weights.as_ptr();
         }
         let isa = self.block.isa;
         let task = self.task();
-        // SAFETY: `for_isa` checked the instruction set; `bind` made every pointer valid for `width`
-        // floats (a multiple of every lane width, at least `dim`), `gradients` for `n * lead` and
-        // `weights` for `lead`; the tables are borrowed for the life of `self`.
-        unsafe { dispatch!(isa, score(task: Task<'_>, labels: Labels<'_>)) }
+        // SAFETY: `for_isa` checked the instruction set; `bind` made every pointer valid for a padded row
+        // (a multiple of every lane width, at least `dim`), `gradients` for `n * lead`; `weights` is null
+        // or valid for `lead`; the tables are borrowed for the life of `self`.
+        unsafe { dispatch!(isa, score(task: Task<'_>, labels: Labels<'_>, scale: Scale)) }
     }
 
     /// Applies the gradients to both sides.
@@ -216,6 +246,24 @@ impl Bound<'_> {
         let task = self.task();
         // SAFETY: as in `score`.
         unsafe { dispatch!(isa, update(task: Task<'_>)) }
+    }
+
+    /// Pulls each candidate and the inputs of its own window together: label 1, one window after another.
+    ///
+    /// Window `j` belongs to candidate `j` and names a range of the inputs. The result is that of one
+    /// [`Block::train`] a window, in groups of eight inputs; but rows are looked up once for all windows,
+    /// of which neighbouring ones share nearly all. Afterwards [`Bound::gradient`]`(i, j)` is that of
+    /// the `i`-th input of window `j` for its last group of eight.
+    ///
+    /// # Panics
+    /// If there is not one window for each candidate, or a window reaches beyond the inputs.
+    pub fn pull_windows(&mut self, windows: &[Window], rate: f32) {
+        assert_eq!(windows.len(), self.n, "one window for each candidate");
+        assert!(windows.iter().all(|w| w.from <= w.to && w.to as usize <= self.m), "windows lie inside the inputs");
+        let isa = self.block.isa;
+        let task = self.task();
+        // SAFETY: as in `score`; windows were checked, and `lead` is at least 8.
+        unsafe { dispatch!(isa, pull_windows(task: Task<'_>, windows: &[Window], rate: f32)) }
     }
 
     /// Gradient of input `i` and candidate `j`, between `score` and `update`.
@@ -233,13 +281,12 @@ impl Bound<'_> {
 
     fn task(&mut self) -> Task<'_> {
         let block = &mut *self.block;
-        debug_assert!(self.dim <= self.width);
+        let inputs = &block.inputs[..self.m];
         Task {
-            inputs: &block.inputs,
-            sinks: &block.sinks,
-            candidates: &block.candidates,
+            inputs,
+            sinks: if self.pooled { &block.sinks[..self.m] } else { inputs },
+            candidates: &block.candidates[..self.n],
             gradients: block.gradients.as_mut_ptr(),
-            weights: block.weights.as_ptr(),
             lead: self.lead,
             dim: self.dim,
         }
@@ -253,7 +300,7 @@ impl Bound<'_> {
 /// # Safety
 /// As [`Task`] says, and the instruction set of `L`.
 #[inline(always)]
-unsafe fn score<L: Lanes>(task: Task<'_>, labels: Labels<'_>) {
+unsafe fn score<L: Lanes>(task: Task<'_>, labels: Labels<'_>, scale: Scale) {
     let (m, n) = (task.inputs.len(), task.candidates.len());
     // SAFETY: in range by construction of the tiles; see `Task`.
     unsafe {
@@ -274,15 +321,16 @@ unsafe fn score<L: Lanes>(task: Task<'_>, labels: Labels<'_>) {
                 i += rest.min(4);
             }
         }
-        for j in 0..n {
-            let label = L::splat(labels.of(j));
-            let row = task.gradients.add(j * task.lead);
-            let mut i = 0;
-            while i < m {
-                let g = label.sub(L::load(row.add(i)).sigmoid()).mul(L::load(task.weights.add(i)));
-                g.store(row.add(i));
-                i += L::WIDTH;
+        let mut i = 0;
+        while i < m {
+            let rate = L::splat(scale.rate);
+            let rates = if scale.weights.is_null() { rate } else { L::load(scale.weights.add(i)).mul(rate) };
+            for j in 0..n {
+                let at = task.gradients.add(j * task.lead + i);
+                let (label, weight) = (L::splat(labels.of(j)), L::splat(labels.weight_of(j)));
+                label.sub(L::load(at).sigmoid()).mul(rates.mul(weight)).store(at);
             }
+            i += L::WIDTH;
         }
     }
 }
@@ -327,11 +375,22 @@ unsafe fn tile<L: Lanes, const TI: usize, const TO: usize>(
         let mut acc = [[L::zero(); TI]; TO];
         let mut c = 0;
         while c < task.dim {
-            let x: [L; TI] = std::array::from_fn(|k| L::load(inputs[k].add(c)));
-            for o in 0..TO {
-                let y = L::load(outputs[o].add(c));
+            // The shorter side stays in registers, the longer one streams: 4x3 then needs just sixteen.
+            if TI <= TO {
+                let x: [L; TI] = std::array::from_fn(|k| L::load(inputs[k].add(c)));
+                for o in 0..TO {
+                    let y = L::load(outputs[o].add(c));
+                    for i in 0..TI {
+                        acc[o][i] = x[i].mul_add(y, acc[o][i]);
+                    }
+                }
+            } else {
+                let y: [L; TO] = std::array::from_fn(|k| L::load(outputs[k].add(c)));
                 for i in 0..TI {
-                    acc[o][i] = x[i].mul_add(y, acc[o][i]);
+                    let x = L::load(inputs[i].add(c));
+                    for o in 0..TO {
+                        acc[o][i] = x.mul_add(y[o], acc[o][i]);
+                    }
                 }
             }
             c += L::WIDTH;
@@ -397,6 +456,83 @@ unsafe fn strip<L: Lanes, const T: usize>(
             for (q, &sum) in sums.iter().enumerate().take(T - k) {
                 *g.add((k + q) * step) = sum;
             }
+        }
+    }
+}
+
+// --------------------------------------------------------------------------------------- windows
+
+/// Scores and updates of one candidate after another with the inputs of its window.
+///
+/// # Safety
+/// As [`Task`] says, with checked windows, and the instruction set of `L`.
+#[inline(always)]
+unsafe fn pull_windows<L: Lanes>(task: Task<'_>, windows: &[Window], rate: f32) {
+    for (j, window) in windows.iter().enumerate() {
+        let mut inputs = [std::ptr::null_mut(); 8];
+        let (mut count, mut at) = (0, window.from);
+        // SAFETY: `at < to <= m`, and `count` is below 8 when a pointer is written.
+        unsafe {
+            let output = *task.candidates.get_unchecked(j);
+            let g = task.gradients.add(j * task.lead);
+            while at < window.to {
+                *inputs.get_unchecked_mut(count) = *task.inputs.get_unchecked(at as usize);
+                count += usize::from(at != window.except);
+                at += 1;
+                if count == 8 {
+                    pull::<L, 8>(task.dim, &inputs, output, rate, g);
+                    count = 0;
+                }
+            }
+            match count {
+                0 => {}
+                1 => pull::<L, 1>(task.dim, &inputs, output, rate, g),
+                2 => pull::<L, 2>(task.dim, &inputs, output, rate, g),
+                3 => pull::<L, 3>(task.dim, &inputs, output, rate, g),
+                4 => pull::<L, 4>(task.dim, &inputs, output, rate, g),
+                5 => pull::<L, 5>(task.dim, &inputs, output, rate, g),
+                6 => pull::<L, 6>(task.dim, &inputs, output, rate, g),
+                _ => pull::<L, 7>(task.dim, &inputs, output, rate, g),
+            }
+        }
+    }
+}
+
+/// One whole step of `T` inputs and one candidate with label 1; the gradients go to `g` as well.
+#[inline(always)]
+unsafe fn pull<L: Lanes, const T: usize>(dim: usize, inputs: &[*mut f32; 8], output: *mut f32, rate: f32, g: *mut f32) {
+    // SAFETY: the first `T` pointers and `output` are valid rows, `g` has room for 8 floats.
+    unsafe {
+        let mut acc = [L::zero(); 8];
+        let mut c = 0;
+        while c < dim {
+            let y = L::load(output.add(c));
+            for k in 0..T {
+                acc[k] = L::load(inputs[k].add(c)).mul_add(y, acc[k]);
+            }
+            c += L::WIDTH;
+        }
+        let mut scores = [0.0; 16];
+        scores[..8].copy_from_slice(&L::sum8(acc));
+        for k in (0..T).step_by(L::WIDTH) {
+            let s = L::load(scores.as_ptr().add(k)).sigmoid();
+            L::splat(1.0).sub(s).mul(L::splat(rate)).store(scores.as_mut_ptr().add(k));
+        }
+        g.copy_from_nonoverlapping(scores.as_ptr(), 8);
+        let g: [L; T] = std::array::from_fn(|k| L::splat(scores[k]));
+        let mut c = 0;
+        while c < dim {
+            let y = L::load(output.add(c));
+            let mut new = y;
+            for k in 0..T {
+                let at = inputs[k].add(c);
+                let x = L::load(at);
+                new = g[k].mul_add(x, new);
+                // Stored before the next input is read: the same row may stand twice.
+                g[k].mul_add(y, x).store(at);
+            }
+            new.store(output.add(c));
+            c += L::WIDTH;
         }
     }
 }

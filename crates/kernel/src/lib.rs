@@ -14,6 +14,9 @@
 //!
 //! May import: nothing of the project.  Used by: `vecinity`.
 
+#[cfg(target_endian = "big")]
+compile_error!("the project's files hold little-endian numbers that are used in place");
+
 pub mod block;
 pub mod isa;
 mod lanes;
@@ -22,6 +25,6 @@ pub mod matrix;
 pub mod rows;
 pub mod vector;
 
-pub use block::{Block, Labels};
+pub use block::{Block, Labels, Window};
 pub use isa::Isa;
 pub use rows::{Rows, SharedRows};

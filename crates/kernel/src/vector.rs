@@ -81,6 +81,43 @@ pub fn scan_with(isa: Isa, query: &[f32], rows: &[f32], dots: &mut [f32], square
     }
 }
 
+/// Runs `rounds` times 96 independent multiply-adds a lane and returns their sum: the arithmetic
+/// ceiling that benches compare with. One round is `2 * 96 * lanes` floating point operations.
+#[must_use]
+pub fn multiply_add_ceiling(isa: Isa, rounds: usize) -> f32 {
+    check(isa);
+    // SAFETY: `check`.
+    unsafe { dispatch!(isa, ceiling(rounds: usize) -> f32) }
+}
+
+/// Floats in a register of `isa`.
+#[must_use]
+pub fn lanes(isa: Isa) -> usize {
+    match isa {
+        Isa::Avx512 => 16,
+        Isa::Scalar | Isa::Avx2 => 8,
+        Isa::Neon => 4,
+    }
+}
+
+/// # Safety
+/// The instruction set of `L`.
+#[inline(always)]
+unsafe fn ceiling<L: Lanes>(rounds: usize) -> f32 {
+    // SAFETY: lane arithmetic only.
+    unsafe {
+        // Twelve chains hide the latency of two units of four or five cycles.
+        let mut acc: [L; 12] = std::array::from_fn(|k| L::splat(k as f32));
+        let (factor, addend) = (L::splat(0.999), L::splat(1e-3));
+        for _ in 0..rounds * 8 {
+            for a in &mut acc {
+                *a = a.mul_add(factor, addend);
+            }
+        }
+        acc.iter().fold(L::zero(), |sum, a| sum.add(*a)).sum()
+    }
+}
+
 fn check(isa: Isa) {
     assert!(isa == Isa::active() || Isa::available().contains(&isa), "this machine cannot run {}", isa.name());
 }

@@ -177,6 +177,12 @@ impl Place {
     }
 }
 
+impl From<PathBuf> for Place {
+    fn from(path: PathBuf) -> Self {
+        Self::file(path)
+    }
+}
+
 impl From<&Path> for Place {
     fn from(path: &Path) -> Self {
         Self::file(path)
@@ -198,6 +204,42 @@ impl fmt::Display for Place {
         }
         Ok(())
     }
+}
+
+/// A number with commas between its thousands, for messages.
+///
+/// ```
+/// assert_eq!(vecinity::error::grouped(1_234_567), "1,234,567");
+/// ```
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A token or field as it may stand in a message: control characters escaped, cut after 60 characters.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for (at, character) in text.chars().enumerate() {
+        if at == 60 {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]

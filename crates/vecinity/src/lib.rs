@@ -29,6 +29,7 @@ pub mod model_dir;
 pub mod models;
 pub mod publish;
 pub mod rng;
+pub mod tensors;
 pub mod train;
 pub mod vocab;
 

@@ -1,0 +1,46 @@
+//! One paper, one file: what a model does with one sequence.
+//!
+//! A new model is one file here, one variant of [`ModelConfig`] and one arm of its `match`.
+//!
+//! May import: `train`, `corpus`, `vocab`, `embeddings`, `error`.
+
+pub mod item2vec;
+pub mod word2vec;
+
+use crate::corpus::Corpus;
+use crate::error::Result;
+use crate::train::{Checkpoint, Control, Progress, Settings, Trained, fit};
+
+/// Which model, with the settings of its own.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "family", rename_all = "lowercase")]
+pub enum ModelConfig {
+    /// Sequences with a window: skip-gram and CBOW.
+    Word2vec(word2vec::Config),
+    /// Sets without order: every pair.
+    Item2vec(item2vec::Config),
+}
+
+impl ModelConfig {
+    /// Trains the model; see [`fit`].
+    ///
+    /// # Errors
+    /// As [`fit`], and for settings of the model that are out of range.
+    pub fn fit(
+        &self,
+        corpus: &Corpus,
+        settings: &Settings,
+        from: Option<Checkpoint>,
+        observe: &mut dyn FnMut(&Progress) -> Control,
+        save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
+    ) -> Result<Trained> {
+        match self {
+            Self::Word2vec(config) => {
+                fit(&word2vec::Word2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save)
+            }
+            Self::Item2vec(config) => {
+                fit(&item2vec::Item2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save)
+            }
+        }
+    }
+}

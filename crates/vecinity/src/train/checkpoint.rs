@@ -1,0 +1,100 @@
+//! A stopped run on disk, and back.
+//!
+//! A checkpoint is a folder with two files, published at once like a model: `tables.safetensors`
+//! (both tables as they are) and `state.json` (what the run was, where it stands, and the checksum of
+//! the tables). Nothing else is needed to go on: chunks carry their own chance and rate.
+
+use crate::error::{Error, Place, Result};
+use crate::publish::{self, Staging};
+use crate::tensors::{self, Tensors, Values};
+use std::path::Path;
+use vecinity_kernel::SharedRows;
+
+const STATE: &str = "state.json";
+const TABLES: &str = "tables.safetensors";
+
+/// Everything a run needs to go on, between two chunks.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The next chunk, counted over all epochs.
+    pub next_chunk: u64,
+    /// The input table.
+    pub input: SharedRows,
+    /// The output table.
+    pub output: SharedRows,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct State {
+    format: u32,
+    next_chunk: u64,
+    /// The corpus and the settings, as one text: both must be the same to go on.
+    run: String,
+    tables_blake3: String,
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint of the run described by `run` (data fingerprint and settings) to a folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; an older checkpoint is untouched then.
+    pub fn save(&self, folder: &Path, run: &str) -> Result<()> {
+        let staging = Staging::new(folder)?;
+        let tables = staging.path().join(TABLES);
+        publish::file(&tables, |to| {
+            tensors::write(to, &tables, &[("input", Values::Rows(&self.input)), ("output", Values::Rows(&self.output))])
+        })?;
+        let state =
+            State { format: 1, next_chunk: self.next_chunk, run: run.to_owned(), tables_blake3: hash_file(&tables)? };
+        let path = staging.path().join(STATE);
+        let json = serde_json::to_vec_pretty(&state).map_err(|e| Error::io(&path, "write")(e.into()))?;
+        std::fs::write(&path, json).map_err(Error::io(&path, "write"))?;
+        staging.publish()
+    }
+
+    /// Reads a checkpoint of the run described by `run`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is damaged, [`Error::Data`] if it is of another run.
+    pub fn load(folder: &Path, run: &str) -> Result<Self> {
+        let path = folder.join(STATE);
+        let damaged =
+            |what: &str| Error::model(Place::file(folder), what, "delete the folder and train from the start");
+        let json = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
+        let state: State = serde_json::from_slice(&json).map_err(|e| damaged(&format!("damaged state: {e}")))?;
+        if state.format != 1 {
+            return Err(damaged(&format!("checkpoint format {}, this program reads 1", state.format)));
+        }
+        if state.run != run {
+            return Err(Error::data(
+                format!("{} belongs to another run (other data or settings)", folder.display()),
+                format!(
+                    "use the settings and data it was made with, or delete it\n       then: {}\n       now:  {run}",
+                    state.run
+                ),
+            ));
+        }
+        let path = folder.join(TABLES);
+        if hash_file(&path)? != state.tables_blake3 {
+            return Err(damaged("the checksum of the tables is wrong"));
+        }
+        let tensors = Tensors::open(&path)?;
+        let table = |name: &str| -> Result<SharedRows> {
+            let matrix = tensors.matrix(name)?;
+            let mut table = SharedRows::zeroed(matrix.rows(), matrix.dim()).map_err(Error::io("memory", "allocate"))?;
+            for row in 0..matrix.rows() {
+                table.row_mut(row).copy_from_slice(matrix.row(row));
+            }
+            Ok(table)
+        };
+        Ok(Self { next_chunk: state.next_chunk, input: table("input")?, output: table("output")? })
+    }
+}
+
+/// The BLAKE3 checksum of a file, in hexadecimal.
+pub(crate) fn hash_file(path: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let file = std::fs::File::open(path).map_err(Error::io(path, "open"))?;
+    hasher.update_reader(file).map_err(Error::io(path, "read"))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}

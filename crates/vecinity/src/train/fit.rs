@@ -1,0 +1,331 @@
+//! Epochs, threads, progress, stopping.
+
+use super::checkpoint::Checkpoint;
+use super::{Loss, Model, Settings, Step, Subsample};
+use crate::corpus::Corpus;
+use crate::embeddings::{Embeddings, Matrix};
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::vocab::Vocab;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use vecinity_kernel::{Block, SharedRows};
+
+/// Tokens of a chunk, nearly: chunks end with sequences, except in sequences of several chunks.
+const CHUNK: usize = 1 << 14;
+/// Streams of chance below this belong to chunks; the one for the first values lies above.
+const INIT_STREAM: u64 = u64::MAX;
+/// How often the observer is called.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct Progress {
+    /// The epoch now running, from 1.
+    pub epoch: u32,
+    /// Epochs in all.
+    pub epochs: u32,
+    /// Tokens seen, over all epochs and before subsampling.
+    pub tokens: u64,
+    /// Tokens in all.
+    pub total_tokens: u64,
+    /// Loss per (input, target) pair since the last progress with one; `None` if nothing was sampled.
+    pub loss: Option<f64>,
+    /// The learning rate now.
+    pub learning_rate: f32,
+    /// Seconds of training in this process.
+    pub seconds: f64,
+    /// Tokens a second in this process.
+    pub tokens_per_second: f64,
+}
+
+/// What the observer wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Write a checkpoint and go on.
+    Checkpoint,
+    /// Write a checkpoint and stop.
+    Stop,
+}
+
+/// The result of training: tables as they were trained.
+#[derive(Debug)]
+pub struct Trained {
+    /// The input table, shape `[tokens, dim]`.
+    pub input: SharedRows,
+    /// The output table.
+    pub output: SharedRows,
+    /// Whether row `r` of the output table belongs to token `r`.
+    pub outputs_are_tokens: bool,
+    /// The last progress.
+    pub progress: Progress,
+}
+
+impl Trained {
+    /// The vectors as ordinary matrices; an output table whose rows are no tokens is left out.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the training diverged.
+    pub fn into_embeddings(self, vocab: Vocab) -> Result<Embeddings> {
+        let Self { input, output, outputs_are_tokens, .. } = self;
+        let input = to_matrix(&input);
+        let output = outputs_are_tokens.then(|| to_matrix(&output));
+        Embeddings::new(vocab, input, output)
+    }
+}
+
+fn to_matrix(table: &SharedRows) -> Matrix {
+    let mut values = vec![0.0; table.rows() * table.dim()];
+    for (row, to) in values.chunks_exact_mut(table.dim()).enumerate() {
+        table.read_into(row, to);
+    }
+    Matrix::new(table.rows(), table.dim(), values)
+}
+
+/// A piece of the token stream that one thread takes at a time.
+#[derive(Debug, Clone, Copy)]
+struct Chunk {
+    start: u64,
+    end: u64,
+    /// The first sequence that ends behind `start`.
+    sequence: u64,
+}
+
+/// Cuts the stream of ids into chunks that end with sequences where these are short enough.
+fn chunks(ends: &[u64]) -> Vec<Chunk> {
+    let mut chunks = Vec::new();
+    let mut open = Chunk { start: 0, end: 0, sequence: 0 };
+    for (sequence, &end) in ends.iter().enumerate() {
+        open.end = end;
+        while open.end - open.start >= CHUNK as u64 {
+            let cut = if open.end - open.start < 2 * CHUNK as u64 { open.end } else { open.start + CHUNK as u64 };
+            chunks.push(Chunk { end: cut, ..open });
+            let next = if cut == end { sequence + 1 } else { sequence };
+            open = Chunk { start: cut, end, sequence: next as u64 };
+        }
+    }
+    if open.end > open.start {
+        chunks.push(open);
+    }
+    chunks
+}
+
+/// Trains `model` on `corpus`.
+///
+/// * `from`: a checkpoint to go on from; must be of the same corpus and settings, which the caller checks.
+/// * `observe`: called ten times a second and at the end.
+/// * `save`: writes a checkpoint; called when `observe` asks for one.
+///
+/// # Errors
+/// [`Error::Setting`] for settings out of range, [`Error::Interrupted`] if `observe` stopped the run,
+/// [`Error::Data`] if fewer than two tokens a sequence are left to learn from, and what `save` returns.
+pub fn fit<M: Model>(
+    model: &M,
+    corpus: &Corpus,
+    settings: &Settings,
+    from: Option<Checkpoint>,
+    observe: &mut dyn FnMut(&Progress) -> Control,
+    save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
+) -> Result<Trained> {
+    settings.check()?;
+    let vocab = corpus.vocab();
+    let chunks = chunks(corpus.ends());
+    let mut state = match from {
+        Some(checkpoint) => checkpoint,
+        None => Checkpoint {
+            next_chunk: 0,
+            input: initial(vocab.len(), settings)?,
+            output: SharedRows::zeroed(model.output_rows(vocab.len()), settings.dim)
+                .map_err(Error::io("memory", "allocate"))?,
+        },
+    };
+    let run = Run {
+        model,
+        corpus,
+        settings,
+        subsample: Subsample::new(vocab, settings.subsample),
+        tokens: corpus.tokens(),
+        ends: corpus.ends(),
+        chunks: &chunks,
+        begun: Instant::now(),
+        first_chunk: state.next_chunk,
+        loss: Mutex::new(Loss::default()),
+    };
+    let total = chunks.len() as u64 * u64::from(settings.epochs);
+    while state.next_chunk < total {
+        let control = run.until_control(&mut state, total, observe);
+        if control != Control::Continue {
+            save(&state)?;
+        }
+        if control == Control::Stop {
+            return Err(Error::Interrupted { checkpoint: None });
+        }
+    }
+    let progress = run.progress(state.next_chunk);
+    observe(&progress);
+    let Checkpoint { input, output, .. } = state;
+    Ok(Trained { input, output, outputs_are_tokens: model.outputs_are_tokens(), progress })
+}
+
+/// The input table at the start: uniform in `(-0.5, 0.5) / dim`, as in word2vec.c.
+fn initial(rows: usize, settings: &Settings) -> Result<SharedRows> {
+    let mut table = SharedRows::zeroed(rows, settings.dim).map_err(Error::io("memory", "allocate"))?;
+    let mut rng = Rng::new(settings.seed, INIT_STREAM);
+    for row in 0..rows {
+        for value in table.row_mut(row) {
+            *value = (rng.f32() - 0.5) / settings.dim as f32;
+        }
+    }
+    Ok(table)
+}
+
+struct Run<'a, M> {
+    model: &'a M,
+    corpus: &'a Corpus,
+    settings: &'a Settings,
+    subsample: Subsample,
+    tokens: &'a [u32],
+    ends: &'a [u64],
+    chunks: &'a [Chunk],
+    begun: Instant,
+    first_chunk: u64,
+    loss: Mutex<Loss>,
+}
+
+impl<M: Model> Run<'_, M> {
+    /// Trains until the end or until the observer wants something else; no thread is inside a chunk then.
+    fn until_control(
+        &self,
+        state: &mut Checkpoint,
+        total: u64,
+        observe: &mut dyn FnMut(&Progress) -> Control,
+    ) -> Control {
+        let (next, finished) = (AtomicU64::new(state.next_chunk), AtomicU64::new(state.next_chunk));
+        let halt = AtomicBool::new(false);
+        let mut control = Control::Continue;
+        let (input, output) = (&state.input, &state.output);
+        std::thread::scope(|scope| {
+            let (done, all_done) = std::sync::mpsc::channel::<()>();
+            for _ in 0..self.settings.threads {
+                let (next, finished, halt, done) = (&next, &finished, &halt, done.clone());
+                scope.spawn(move || {
+                    // Dropped when the thread ends, whatever the reason.
+                    let _done = done;
+                    let mut worker = Worker::new(self, input, output);
+                    while !halt.load(Ordering::Relaxed) {
+                        // The number is the only thing threads agree on: no other memory hangs on it.
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= total {
+                            break;
+                        }
+                        worker.chunk(number);
+                        finished.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            drop(done);
+            // Nothing is ever sent: the receiver wakes by time, or when the last thread is gone.
+            while all_done.recv_timeout(TICK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                if control == Control::Continue {
+                    control = observe(&self.progress(finished.load(Ordering::Relaxed)));
+                    halt.store(control != Control::Continue, Ordering::Relaxed);
+                }
+            }
+        });
+        state.next_chunk = next.load(Ordering::Relaxed).min(total);
+        control
+    }
+
+    fn progress(&self, chunk: u64) -> Progress {
+        let total = self.tokens.len() as u64;
+        let position = |chunk: u64| {
+            let (epoch, number) = (chunk / self.chunks.len() as u64, chunk % self.chunks.len() as u64);
+            epoch * total + self.chunks[number as usize].start
+        };
+        let (tokens, epochs) = (position(chunk), self.settings.epochs);
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let loss = self.loss.lock().map(|mut loss| std::mem::take(&mut *loss)).unwrap_or_default();
+        Progress {
+            epoch: ((chunk / self.chunks.len() as u64) as u32 + 1).min(epochs),
+            epochs,
+            tokens,
+            total_tokens: total * u64::from(epochs),
+            loss: (loss.pairs > 0.0).then(|| loss.sum / loss.pairs),
+            learning_rate: self.rate(tokens),
+            seconds,
+            tokens_per_second: (tokens - position(self.first_chunk)) as f64 / seconds.max(1e-9),
+        }
+    }
+
+    /// The learning rate after `position` tokens: linear, down to a ten-thousandth.
+    fn rate(&self, position: u64) -> f32 {
+        let total = self.tokens.len() as f64 * f64::from(self.settings.epochs);
+        (f64::from(self.settings.learning_rate) * (1.0 - position as f64 / total).max(1e-4)) as f32
+    }
+}
+
+/// One thread's part of a run.
+struct Worker<'a, M: Model> {
+    run: &'a Run<'a, M>,
+    step: Step<'a>,
+    scratch: M::Scratch,
+    kept: Vec<u32>,
+}
+
+impl<'a, M: Model> Worker<'a, M> {
+    fn new(run: &'a Run<'a, M>, input: &'a SharedRows, output: &'a SharedRows) -> Self {
+        let step = Step { input, output, block: Block::new(), rng: Rng::new(0, 0), rate: 0.0, loss: Loss::default() };
+        Self { run, step, scratch: M::Scratch::default(), kept: Vec::with_capacity(CHUNK) }
+    }
+
+    /// Learns from chunk `number`, counted over all epochs.
+    fn chunk(&mut self, number: u64) {
+        let run = self.run;
+        let (epoch, index) = (number / run.chunks.len() as u64, number % run.chunks.len() as u64);
+        let chunk = run.chunks[index as usize];
+        self.step.rng = Rng::new(run.settings.seed, number);
+        let before = epoch * run.tokens.len() as u64;
+        let (mut start, mut sequence) = (chunk.start, chunk.sequence as usize);
+        while start < chunk.end {
+            let end = run.ends[sequence].min(chunk.end);
+            self.step.rate = run.rate(before + start);
+            self.kept.clear();
+            run.subsample.apply(&run.tokens[start as usize..end as usize], &mut self.step.rng, &mut self.kept);
+            if self.kept.len() > 1 {
+                run.model.train(&self.kept, &mut self.step, &mut self.scratch);
+            }
+            (start, sequence) = (end, sequence + 1);
+        }
+        run.corpus.forget(chunk.start as usize, chunk.end as usize);
+        let part = std::mem::take(&mut self.step.loss);
+        if let Ok(mut loss) = run.loss.lock() {
+            loss.sum += part.sum;
+            loss.pairs += part.pairs;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_the_stream_without_holes() {
+        let c = CHUNK as u64;
+        for ends in [vec![5], vec![c], vec![c - 1, c + 5, 3 * c], vec![7 * c + 3, 7 * c + 4], vec![2 * c, 2 * c + 1]] {
+            let chunks = chunks(&ends);
+            let mut at = 0;
+            for chunk in &chunks {
+                assert_eq!(chunk.start, at);
+                assert!(chunk.end > chunk.start && chunk.end - chunk.start < 2 * c);
+                let first = ends.iter().position(|&end| end > chunk.start).unwrap();
+                assert_eq!(chunk.sequence, first as u64, "{ends:?}");
+                at = chunk.end;
+            }
+            assert_eq!(at, *ends.last().unwrap());
+        }
+    }
+}
