@@ -2,8 +2,8 @@
 //! two tokens are near.
 //!
 //! An [`Asker`] holds what all questions to one model need: which vectors, which metric, and the
-//! matrices and norms that follow from them, made once. Tokens go in through [`resolve`](mod@resolve),
-//! answers come out as strings through [`Asker::answers`].
+//! matrices and norms that follow from them, made once. Tokens go in through a [`Resolver`], answers
+//! come out as strings through [`Asker::answers`].
 //!
 //! ```
 //! use vecinity::ask::{Asker, Want};
@@ -30,13 +30,13 @@ mod arithmetic;
 pub mod expression;
 mod neighbors;
 mod outlier;
-pub mod resolve;
+mod resolve;
 mod similarity;
 mod why;
 
 pub use arithmetic::Method;
 pub use expression::Term;
-pub use resolve::{resolve, resolve_fuzzy};
+pub use resolve::Resolver;
 pub use why::Reason;
 
 use crate::embeddings::{Embeddings, Matrix, Which};
