@@ -35,6 +35,7 @@ mod similarity;
 mod why;
 
 pub use arithmetic::Method;
+pub(crate) use arithmetic::{EPSILON, shift, unit};
 pub use expression::Term;
 pub use resolve::Resolver;
 pub use why::Reason;
