@@ -4,8 +4,11 @@
 //! Exit codes: 0 ok, 1 internal, 2 usage or input, 3 damaged or incompatible model, 130 interrupted.
 #![forbid(unsafe_code)]
 
+mod choices;
 mod commands;
+mod interrupt;
 mod output;
+mod progress;
 
 use clap::Parser;
 use output::Output;
@@ -34,7 +37,7 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.json, cli.text, cli.quiet);
-    match cli.command.run(&output) {
+    match cli.command.run(output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => output.report(&error),
     }

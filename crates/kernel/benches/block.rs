@@ -29,8 +29,8 @@ fn ceiling(c: &mut Criterion) {
 fn block(c: &mut Criterion) {
     for dim in [100, 300] {
         let mut group = c.benchmark_group(format!("block/dim{dim}"));
-        // Window of skip-gram, tile of positives, tile of noise, path of hierarchical softmax.
-        for (m, n) in [(6, 6), (6, 1), (8, 16), (6, 13), (1, 6)] {
+        // Windows of skip-gram (five noise rows, three), path of hierarchical softmax, a set, CBOW.
+        for (m, n) in [(6, 6), (6, 4), (6, 13), (8, 16), (1, 6)] {
             let (inputs, candidates) = (table(64, dim), table(64, dim));
             // Scattered rows, as in training: equal rows of both tables would share cache sets.
             let (x, o): (Vec<u32>, Vec<u32>) =

@@ -123,9 +123,7 @@ impl Block {
     /// If a row number is out of range, or the tables differ in `dim`.
     #[inline]
     pub fn train(&mut self, inputs: Rows<'_>, candidates: Rows<'_>, labels: Labels<'_>, rate: f32) {
-        let mut bound = self.bind(inputs, candidates);
-        bound.score(labels, rate, None);
-        bound.update();
+        self.bind(inputs, candidates).train(labels, rate);
     }
 
     /// Binds rows for one step whose parts are called one by one.
@@ -191,17 +189,6 @@ struct Task<'a> {
     dim: usize,
 }
 
-/// The inputs of one candidate: a range of a block's inputs, one of which is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// First input.
-    pub from: u32,
-    /// Behind the last input.
-    pub to: u32,
-    /// An input to leave out (the candidate's own place); outside of the range: none.
-    pub except: u32,
-}
-
 /// What the gradients are multiplied with: a rate, and a weight for each input (null: all 1).
 #[derive(Clone, Copy)]
 struct Scale {
@@ -239,6 +226,19 @@ impl Bound<'_> {
         unsafe { dispatch!(isa, score(task: Task<'_>, labels: Labels<'_>, scale: Scale)) }
     }
 
+    /// [`score`](Bound::score) without weights and [`update`](Bound::update) in one call.
+    #[inline]
+    pub fn train(&mut self, labels: Labels<'_>, rate: f32) {
+        if let Labels::Each(each) = labels {
+            assert_eq!(each.len(), self.n, "one label for each candidate");
+        }
+        let scale = Scale { rate, weights: std::ptr::null() };
+        let isa = self.block.isa;
+        let task = self.task();
+        // SAFETY: as in `score`.
+        unsafe { dispatch!(isa, train(task: Task<'_>, labels: Labels<'_>, scale: Scale)) }
+    }
+
     /// Applies the gradients to both sides.
     #[inline]
     pub fn update(&mut self) {
@@ -246,24 +246,6 @@ impl Bound<'_> {
         let task = self.task();
         // SAFETY: as in `score`.
         unsafe { dispatch!(isa, update(task: Task<'_>)) }
-    }
-
-    /// Pulls each candidate and the inputs of its own window together: label 1, one window after another.
-    ///
-    /// Window `j` belongs to candidate `j` and names a range of the inputs. The result is that of one
-    /// [`Block::train`] a window, in groups of eight inputs; but rows are looked up once for all windows,
-    /// of which neighbouring ones share nearly all. Afterwards [`Bound::gradient`]`(i, j)` is that of
-    /// the `i`-th input of window `j` for its last group of eight.
-    ///
-    /// # Panics
-    /// If there is not one window for each candidate, or a window reaches beyond the inputs.
-    pub fn pull_windows(&mut self, windows: &[Window], rate: f32) {
-        assert_eq!(windows.len(), self.n, "one window for each candidate");
-        assert!(windows.iter().all(|w| w.from <= w.to && w.to as usize <= self.m), "windows lie inside the inputs");
-        let isa = self.block.isa;
-        let task = self.task();
-        // SAFETY: as in `score`; windows were checked, and `lead` is at least 8.
-        unsafe { dispatch!(isa, pull_windows(task: Task<'_>, windows: &[Window], rate: f32)) }
     }
 
     /// Gradient of input `i` and candidate `j`, between `score` and `update`.
@@ -293,6 +275,19 @@ impl Bound<'_> {
     }
 }
 
+/// Both halves of a step.
+///
+/// # Safety
+/// As [`Task`] says, and the instruction set of `L`.
+#[inline(always)]
+unsafe fn train<L: Lanes>(task: Task<'_>, labels: Labels<'_>, scale: Scale) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        score::<L>(task, labels, scale);
+        update::<L>(task);
+    }
+}
+
 // ---------------------------------------------------------------------------------------- scores
 
 /// Scores, then gradients, of a whole block.
@@ -308,17 +303,20 @@ unsafe fn score<L: Lanes>(task: Task<'_>, labels: Labels<'_>, scale: Scale) {
             // One candidate: let the inputs play the long side of the tile.
             scores_of_one::<L>(task, task.candidates[0], task.inputs, task.gradients, 1);
         } else {
+            // Four candidates (or a multiple) fill tiles of three inputs, other numbers tiles of four;
+            // groups of nearly equal size, since tiles of one row wait for their own sums.
+            let groups = m.div_ceil(if n % 4 == 0 { 3 } else { 4 });
             let mut i = 0;
-            while i < m {
-                let rest = m - i;
+            for group in 0..groups {
+                let end = m * (group + 1) / groups;
                 let g = task.gradients.add(i);
-                match rest {
+                match end - i {
                     1 => scores_of_one::<L>(task, task.inputs[i], task.candidates, g, task.lead),
                     2 => scores_of::<L, 2>(task, i, g),
                     3 => scores_of::<L, 3>(task, i, g),
                     _ => scores_of::<L, 4>(task, i, g),
                 }
-                i += rest.min(4);
+                i = end;
             }
         }
         let mut i = 0;
@@ -456,83 +454,6 @@ unsafe fn strip<L: Lanes, const T: usize>(
             for (q, &sum) in sums.iter().enumerate().take(T - k) {
                 *g.add((k + q) * step) = sum;
             }
-        }
-    }
-}
-
-// --------------------------------------------------------------------------------------- windows
-
-/// Scores and updates of one candidate after another with the inputs of its window.
-///
-/// # Safety
-/// As [`Task`] says, with checked windows, and the instruction set of `L`.
-#[inline(always)]
-unsafe fn pull_windows<L: Lanes>(task: Task<'_>, windows: &[Window], rate: f32) {
-    for (j, window) in windows.iter().enumerate() {
-        let mut inputs = [std::ptr::null_mut(); 8];
-        let (mut count, mut at) = (0, window.from);
-        // SAFETY: `at < to <= m`, and `count` is below 8 when a pointer is written.
-        unsafe {
-            let output = *task.candidates.get_unchecked(j);
-            let g = task.gradients.add(j * task.lead);
-            while at < window.to {
-                *inputs.get_unchecked_mut(count) = *task.inputs.get_unchecked(at as usize);
-                count += usize::from(at != window.except);
-                at += 1;
-                if count == 8 {
-                    pull::<L, 8>(task.dim, &inputs, output, rate, g);
-                    count = 0;
-                }
-            }
-            match count {
-                0 => {}
-                1 => pull::<L, 1>(task.dim, &inputs, output, rate, g),
-                2 => pull::<L, 2>(task.dim, &inputs, output, rate, g),
-                3 => pull::<L, 3>(task.dim, &inputs, output, rate, g),
-                4 => pull::<L, 4>(task.dim, &inputs, output, rate, g),
-                5 => pull::<L, 5>(task.dim, &inputs, output, rate, g),
-                6 => pull::<L, 6>(task.dim, &inputs, output, rate, g),
-                _ => pull::<L, 7>(task.dim, &inputs, output, rate, g),
-            }
-        }
-    }
-}
-
-/// One whole step of `T` inputs and one candidate with label 1; the gradients go to `g` as well.
-#[inline(always)]
-unsafe fn pull<L: Lanes, const T: usize>(dim: usize, inputs: &[*mut f32; 8], output: *mut f32, rate: f32, g: *mut f32) {
-    // SAFETY: the first `T` pointers and `output` are valid rows, `g` has room for 8 floats.
-    unsafe {
-        let mut acc = [L::zero(); 8];
-        let mut c = 0;
-        while c < dim {
-            let y = L::load(output.add(c));
-            for k in 0..T {
-                acc[k] = L::load(inputs[k].add(c)).mul_add(y, acc[k]);
-            }
-            c += L::WIDTH;
-        }
-        let mut scores = [0.0; 16];
-        scores[..8].copy_from_slice(&L::sum8(acc));
-        for k in (0..T).step_by(L::WIDTH) {
-            let s = L::load(scores.as_ptr().add(k)).sigmoid();
-            L::splat(1.0).sub(s).mul(L::splat(rate)).store(scores.as_mut_ptr().add(k));
-        }
-        g.copy_from_nonoverlapping(scores.as_ptr(), 8);
-        let g: [L; T] = std::array::from_fn(|k| L::splat(scores[k]));
-        let mut c = 0;
-        while c < dim {
-            let y = L::load(output.add(c));
-            let mut new = y;
-            for k in 0..T {
-                let at = inputs[k].add(c);
-                let x = L::load(at);
-                new = g[k].mul_add(x, new);
-                // Stored before the next input is read: the same row may stand twice.
-                g[k].mul_add(y, x).store(at);
-            }
-            new.store(output.add(c));
-            c += L::WIDTH;
         }
     }
 }

@@ -44,16 +44,6 @@ pub(crate) trait Lanes: Copy {
         unsafe { [a.sum(), b.sum(), c.sum(), d.sum()] }
     }
 
-    /// The lane sums of eight registers at once.
-    #[inline(always)]
-    unsafe fn sum8(r: [Self; 8]) -> [f32; 8] {
-        // SAFETY: the caller's promise covers `sum4`.
-        unsafe {
-            let ([a, b, c, d], [e, f, g, h]) = (Self::sum4(r[0], r[1], r[2], r[3]), Self::sum4(r[4], r[5], r[6], r[7]));
-            [a, b, c, d, e, f, g, h]
-        }
-    }
-
     /// `1 / (1 + exp(-x))`, with `x` clamped to `[-20, 20]`; absolute error below 2e-6.
     ///
     /// `exp(y) = 2^n * 2^f` with `n` the nearest integer of `y log2(e)`, and `2^f` on `[-0.5, 0.5]` as
@@ -225,16 +215,6 @@ mod x86 {
                 let s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
                 let x = _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps::<1>(s));
                 std::mem::transmute::<__m128, [f32; 4]>(x)
-            }
-        }
-        #[inline(always)]
-        unsafe fn sum8(r: [Self; 8]) -> [f32; 8] {
-            unsafe {
-                let s = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
-                let t = _mm256_hadd_ps(_mm256_hadd_ps(r[4], r[5]), _mm256_hadd_ps(r[6], r[7]));
-                let low = _mm256_permute2f128_ps::<0x20>(s, t);
-                let high = _mm256_permute2f128_ps::<0x31>(s, t);
-                std::mem::transmute::<__m256, [f32; 8]>(_mm256_add_ps(low, high))
             }
         }
     }

@@ -25,6 +25,6 @@ pub mod matrix;
 pub mod rows;
 pub mod vector;
 
-pub use block::{Block, Labels, Window};
+pub use block::{Block, Labels};
 pub use isa::Isa;
 pub use rows::{Rows, SharedRows};

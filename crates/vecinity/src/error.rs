@@ -224,6 +224,17 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A number of things, for messages.
+///
+/// ```
+/// assert_eq!(vecinity::error::counted(1, "row"), "1 row");
+/// assert_eq!(vecinity::error::counted(2000, "row"), "2,000 rows");
+/// ```
+#[must_use]
+pub fn counted(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// A token or field as it may stand in a message: control characters escaped, cut after 60 characters.
 #[must_use]
 pub fn shown(text: &str) -> String {

@@ -17,6 +17,8 @@
 #![forbid(unsafe_code)]
 
 pub mod ask;
+pub mod checksum;
+pub mod config;
 pub mod corpus;
 pub mod embeddings;
 pub mod error;

@@ -80,7 +80,7 @@ impl Metadata {
         if start.is_empty() {
             return Err(Error::input(name, "the file is empty, expected a header and rows", FORM));
         }
-        let extension = name.extension().map(|e| e.to_ascii_lowercase()).unwrap_or_default();
+        let extension = name.extension().map(std::ffi::OsStr::to_ascii_lowercase).unwrap_or_default();
         let json = ["jsonl", "ndjson", "json"].iter().any(|e| extension == *e)
             || start.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
         let metadata = if json {
@@ -328,10 +328,7 @@ impl Builder {
 }
 
 /// Which of the columns holds the ids: `id`, or `ID` in any case, or the first.
-fn id_column<'a>(names: impl Iterator<Item = &'a str> + Clone) -> usize {
-    let mut clone = names.clone();
-    clone
-        .position(|name| name == "id")
-        .or_else(|| names.clone().position(|name| name.eq_ignore_ascii_case("id")))
-        .unwrap_or(0)
+fn id_column(names: &[&str]) -> usize {
+    let named = |is_id: fn(&str) -> bool| names.iter().position(|name| is_id(name));
+    named(|name| name == "id").or_else(|| named(|name| name.eq_ignore_ascii_case("id"))).unwrap_or(0)
 }

@@ -17,10 +17,15 @@ pub enum BadUtf8 {
     /// Stop with the position of the first bad byte.
     #[default]
     Fail,
-    /// Leave out the line.
+    /// Leave out the line (or the row).
     Skip,
     /// Put U+FFFD in their place.
     Replace,
+}
+
+impl BadUtf8 {
+    /// All rules, with the names used by flags and files.
+    pub const ALL: [(&'static str, Self); 3] = [("fail", Self::Fail), ("skip", Self::Skip), ("replace", Self::Replace)];
 }
 
 /// A piece of one source. Tokens never cross its ends; lines may.

@@ -1,7 +1,7 @@
 //! CSV and its kin: a header, then one row a line, fields in quotes where they need to be.
 
 use super::{Builder, FORM, Metadata, id_column};
-use crate::error::{Error, Place, Result, shown};
+use crate::error::{Error, Place, Result, counted, shown};
 use std::io::BufRead;
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub(super) fn read(reader: impl BufRead, path: &Path, separator: u8) -> Result<M
             return Err(Error::input(place, what, "give every column a name of its own"));
         }
     }
-    let id = id_column(names.iter().copied());
+    let id = id_column(&names);
     let mut builder = Builder::new(names[id]);
     for (at, name) in names.iter().enumerate() {
         if at != id {
@@ -42,7 +42,7 @@ pub(super) fn read(reader: impl BufRead, path: &Path, separator: u8) -> Result<M
     while next(&mut reader, &mut record, path)? {
         let place = self::place(path, &record);
         if record.len() != names.len() {
-            let what = format!("{} fields, the header has {}", record.len(), names.len());
+            let what = format!("{}, the header has {}", counted(record.len() as u64, "field"), names.len());
             let advice = "put fields that hold separators, quotes or line breaks in double quotes";
             return Err(Error::input(place, what, advice));
         }
@@ -64,6 +64,7 @@ fn next(reader: &mut csv::Reader<impl BufRead>, record: &mut csv::ByteRecord, pa
     })
 }
 
+/// Where a row begins; blank lines before it are taken for its part.
 fn place(path: &Path, record: &csv::ByteRecord) -> Place {
     let mut place = Place::file(path);
     place.line = record.position().map(csv::Position::line);

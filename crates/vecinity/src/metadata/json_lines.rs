@@ -31,13 +31,13 @@ pub(super) fn read(mut reader: impl BufRead, file: &Place) -> Result<Metadata> {
         if text.trim().is_empty() {
             continue;
         }
-        let Pairs(pairs) = serde_json::from_str(text).map_err(|error| {
+        let Pairs(pairs) = serde_json::from_str(text.trim_end_matches(['\r', '\n'])).map_err(|error| {
             let place = Place { byte: Some(error.column() as u64), ..place.clone() };
             Error::input(place, "not a JSON object", FORM)
         })?;
         let builder = builder.get_or_insert_with(|| {
-            let at = id_column(pairs.iter().map(|(name, _)| name.as_str()));
-            id_name = pairs.get(at).map_or_else(|| "id".to_owned(), |(name, _)| name.clone());
+            let names: Vec<_> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+            id_name = names.get(id_column(&names)).map_or_else(|| "id".to_owned(), ToString::to_string);
             Builder::new(&id_name)
         });
         read_row(builder, &pairs, &id_name, line, &place)?;

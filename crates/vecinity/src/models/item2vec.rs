@@ -23,7 +23,7 @@ const HEAVIEST: f32 = 8.0;
 
 /// Settings of item2vec's set form.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default)]
 pub struct Config {
     /// Noise items for each pair, 1 to 1000.
     pub negatives: usize,

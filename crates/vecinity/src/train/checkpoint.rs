@@ -4,6 +4,7 @@
 //! (both tables as they are) and `state.json` (what the run was, where it stands, and the checksum of
 //! the tables). Nothing else is needed to go on: chunks carry their own chance and rate.
 
+use crate::checksum;
 use crate::error::{Error, Place, Result};
 use crate::publish::{self, Staging};
 use crate::tensors::{self, Tensors, Values};
@@ -44,8 +45,12 @@ impl Checkpoint {
         publish::file(&tables, |to| {
             tensors::write(to, &tables, &[("input", Values::Rows(&self.input)), ("output", Values::Rows(&self.output))])
         })?;
-        let state =
-            State { format: 1, next_chunk: self.next_chunk, run: run.to_owned(), tables_blake3: hash_file(&tables)? };
+        let state = State {
+            format: 1,
+            next_chunk: self.next_chunk,
+            run: run.to_owned(),
+            tables_blake3: checksum::of_file(&tables)?,
+        };
         let path = staging.path().join(STATE);
         let json = serde_json::to_vec_pretty(&state).map_err(|e| Error::io(&path, "write")(e.into()))?;
         std::fs::write(&path, json).map_err(Error::io(&path, "write"))?;
@@ -75,7 +80,7 @@ impl Checkpoint {
             ));
         }
         let path = folder.join(TABLES);
-        if hash_file(&path)? != state.tables_blake3 {
+        if checksum::of_file(&path)? != state.tables_blake3 {
             return Err(damaged("the checksum of the tables is wrong"));
         }
         let tensors = Tensors::open(&path)?;
@@ -89,12 +94,4 @@ impl Checkpoint {
         };
         Ok(Self { next_chunk: state.next_chunk, input: table("input")?, output: table("output")? })
     }
-}
-
-/// The BLAKE3 checksum of a file, in hexadecimal.
-pub(crate) fn hash_file(path: &Path) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    let file = std::fs::File::open(path).map_err(Error::io(path, "open"))?;
-    hasher.update_reader(file).map_err(Error::io(path, "read"))?;
-    Ok(hasher.finalize().to_hex().to_string())
 }

@@ -16,8 +16,9 @@ use vecinity_kernel::{Block, SharedRows};
 const CHUNK: usize = 1 << 14;
 /// Streams of chance below this belong to chunks; the one for the first values lies above.
 const INIT_STREAM: u64 = u64::MAX;
-/// How often the observer is called.
+/// How often the observer is called; the first time sooner.
 const TICK: Duration = Duration::from_millis(100);
+const FIRST_TICK: Duration = Duration::from_millis(5);
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
@@ -228,7 +229,9 @@ impl<M: Model> Run<'_, M> {
             }
             drop(done);
             // Nothing is ever sent: the receiver wakes by time, or when the last thread is gone.
-            while all_done.recv_timeout(TICK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let mut tick = FIRST_TICK;
+            while all_done.recv_timeout(tick) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                tick = TICK;
                 if control == Control::Continue {
                     control = observe(&self.progress(finished.load(Ordering::Relaxed)));
                     halt.store(control != Control::Continue, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 /// Settings of a training run that do not depend on the model.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Values in a vector, 1 to 65,536.
     pub dim: usize,

@@ -2,7 +2,7 @@
 
 use crate::rng::Rng;
 use vecinity_kernel::block::Bound;
-use vecinity_kernel::{Block, SharedRows, Window};
+use vecinity_kernel::{Block, SharedRows};
 
 /// Tables, scratch, chance and rate of one thread.
 #[derive(Debug)]
@@ -42,30 +42,16 @@ impl Loss {
     /// Adds the loss of a scored block of `m` inputs and `n` candidates.
     ///
     /// With `g = rate * w * (y - sigmoid(s))`, the loss of a candidate is `-ln(1 - |g| / (rate * w))`
-    /// for either label. `weight` gives `w` of an input; `pairs` is how many (input, target) pairs the block stands for.
+    /// for either label. `weight` gives `w` of candidate `j`; `pairs` is how many (input, target)
+    /// pairs the block stands for.
     pub fn add(&mut self, bound: &Bound<'_>, m: usize, n: usize, rate: f32, weight: impl Fn(usize) -> f32, pairs: f64) {
-        for i in 0..m {
-            let w = weight(i);
-            if w <= 0.0 {
-                continue;
-            }
-            for j in 0..n {
+        for j in 0..n {
+            let w = weight(j);
+            for i in 0..m {
                 let error = f64::from(bound.gradient(i, j).abs() / (rate * w));
                 self.sum -= f64::from(w) * (1.0 - error).max(1e-9).ln();
             }
         }
         self.pairs += pairs;
-    }
-
-    /// Adds the loss of the true pairs of windows after [`Bound::pull_windows`] (of the last eight inputs of each).
-    pub fn add_windows(&mut self, bound: &Bound<'_>, windows: &[Window], rate: f32) {
-        for (j, window) in windows.iter().enumerate() {
-            let inputs = (window.from..window.to).filter(|&i| i != window.except).count();
-            let (last, most) = (inputs.saturating_sub(1) % 8 + 1, inputs.min(8));
-            let sum: f64 =
-                (0..last.min(most)).map(|i| -(1.0 - f64::from(bound.gradient(i, j).abs() / rate)).max(1e-9).ln()).sum();
-            self.sum += sum / last.max(1) as f64 * inputs as f64;
-            self.pairs += inputs as f64;
-        }
     }
 }

@@ -1,0 +1,192 @@
+//! `vecinity inspect`: what a data file or a model is, before any work is spent on it.
+
+use super::train::{Settings, read, warn};
+use crate::output::Output;
+use anyhow::Result;
+use clap::Args;
+use std::io::Read;
+use std::path::Path;
+use vecinity::config::{Config, Kind};
+use vecinity::corpus::{Corpus, Report, Source, expand};
+use vecinity::error::grouped;
+use vecinity::model_dir::{Manifest, Model, Origin, Outputs};
+use vecinity::models::ModelConfig;
+
+/// Look at data or a model: what is it, what would be trained, is it intact.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vecinity inspect book.txt
+  vecinity inspect baskets.txt --kind set --min-count 10
+  vecinity inspect words.model")]
+pub(crate) struct Inspect {
+    /// A model folder; or files, folders, patterns, or - for standard input.
+    #[arg(required = true)]
+    what: Vec<String>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl Inspect {
+    pub(crate) fn run(self, output: Output) -> Result<()> {
+        if let [one] = self.what.as_slice()
+            && Model::is_model(Path::new(one))
+        {
+            return model(Path::new(one), output);
+        }
+        let config = self.settings.resolve(&self.what, output)?;
+        let corpus = read(&config, None, output)?;
+        warn(&config, &corpus, output);
+        dry_run(&config, &corpus, output)
+    }
+}
+
+/// Bytes looked at to guess the kind of data.
+const PEEK: usize = 1 << 16;
+
+/// Guesses what the lines are: ids (mostly with digits) are a sequence, all else is text.
+/// Whether order means something cannot be seen, so sets must be named.
+pub(super) fn guess_kind(files: &[String]) -> Result<Kind> {
+    let Some(Source::File(path)) = expand(files)?.into_iter().next() else { return Ok(Kind::Text) };
+    let mut start = Vec::new();
+    Source::File(path.clone())
+        .open()?
+        .take(PEEK as u64)
+        .read_to_end(&mut start)
+        .map_err(vecinity::Error::io(path, "read"))?;
+    let text = String::from_utf8_lossy(&start);
+    let (mut tokens, mut ids) = (0, 0);
+    for token in text.split_whitespace() {
+        tokens += 1;
+        ids += usize::from(token.bytes().any(|b| b.is_ascii_digit()));
+    }
+    Ok(if tokens > 0 && ids * 10 > tokens * 8 { Kind::Sequence } else { Kind::Text })
+}
+
+#[derive(serde::Serialize)]
+struct Plan<'a> {
+    report: &'a Report,
+    sequences: usize,
+    vocabulary: usize,
+    most_frequent: Vec<(&'a str, u64)>,
+    config: &'a Config,
+    memory_mib: u64,
+    seconds_estimate: f64,
+}
+
+/// Shows what training would do.
+pub(super) fn dry_run(config: &Config, corpus: &Corpus, output: Output) -> Result<()> {
+    let vocab = corpus.vocab();
+    let train = &config.train;
+    let row = train.dim.next_multiple_of(16) * 4;
+    let plan = Plan {
+        report: corpus.report(),
+        sequences: corpus.sequences(),
+        vocabulary: vocab.len(),
+        most_frequent: vocab.iter().take(10).map(|(_, token, count)| (token, count)).collect(),
+        config,
+        memory_mib: ((2 * vocab.len() * row + vocab.len() * 40) >> 20) as u64 + 16,
+        seconds_estimate: seconds(config, corpus),
+    };
+    output.answer(&plan, |to| {
+        let report = plan.report;
+        writeln!(
+            to,
+            "shape   {} sequences · {} tokens · longest line {} tokens",
+            grouped(plan.sequences as u64),
+            grouped(corpus.tokens().len() as u64),
+            grouped(report.longest_line)
+        )?;
+        let top: Vec<_> = plan.most_frequent.iter().map(|(t, n)| format!("{t} {}", grouped(*n))).collect();
+        writeln!(to, "top     {}", top.join(" · "))?;
+        writeln!(to, "model   {}", describe(config))?;
+        writeln!(
+            to,
+            "needs   about {} MiB of memory and, roughly, {} on {} thread{}",
+            plan.memory_mib,
+            human_time(plan.seconds_estimate),
+            train.threads,
+            if train.threads == 1 { "" } else { "s" }
+        )?;
+        writeln!(
+            to,
+            "Next:   vecinity train {} -o NAME.model --kind {}",
+            config.data.files.join(" "),
+            config.data.kind.name()
+        )
+    })
+}
+
+/// The model in one line.
+fn describe(config: &Config) -> String {
+    let train = &config.train;
+    let common = format!(
+        "dim {}, {} epochs, rate {}, subsample {:e}, seed {}",
+        train.dim, train.epochs, train.learning_rate, train.subsample, train.seed
+    );
+    match &config.model {
+        ModelConfig::Word2vec(m) => format!(
+            "{:?} {:?}, window {}, {} negatives (exponent {}), {common}",
+            m.model, m.loss, m.window, m.negatives, m.noise_exponent
+        ),
+        ModelConfig::Item2vec(m) => {
+            format!("sets, every pair, {} negatives (exponent {}), {common}", m.negatives, m.noise_exponent)
+        }
+    }
+}
+
+/// A rough guess from the multiply-adds of the training block at 30 GFLOP/s a thread.
+fn seconds(config: &Config, corpus: &Corpus) -> f64 {
+    let keep = vecinity::train::survival(corpus.vocab(), config.train.subsample);
+    let kept: f64 = keep.iter().zip(corpus.vocab().counts()).map(|(k, &n)| k * n as f64).sum();
+    let pairs = match &config.model {
+        ModelConfig::Word2vec(m) => (m.window + 1) as f64 * (1 + m.negatives) as f64,
+        ModelConfig::Item2vec(m) => {
+            let mean = kept / corpus.sequences().max(1) as f64;
+            mean.max(1.0) * 2.0 + m.negatives as f64 * 2.0
+        }
+    };
+    kept * pairs * 6.0 * config.train.dim as f64 * f64::from(config.train.epochs) / 30e9 / config.train.threads as f64
+}
+
+fn human_time(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => "less than a second".into(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// Shows what a model is, after checking every byte of it.
+fn model(path: &Path, output: Output) -> Result<()> {
+    let model = Model::open(path)?;
+    let Manifest { uuid, tool, created, origin, tokens, dim, outputs, files, .. } = &model.manifest;
+    output.answer(&model.manifest, |to| {
+        writeln!(to, "{}   {} tokens, dim {dim}, made {created} by {tool}", path.display(), grouped(*tokens as u64))?;
+        match origin {
+            Origin::Trained { corpus_tokens, sequences, loss, seconds, .. } => writeln!(
+                to,
+                "trained on {} tokens in {} sequences, {} (loss/pair {})",
+                grouped(*corpus_tokens),
+                grouped(*sequences),
+                human_time(*seconds),
+                loss.map_or_else(|| "unknown".into(), |l| format!("{l:.3}"))
+            )?,
+            Origin::Imported { format } => writeln!(to, "imported from {format}")?,
+        }
+        if let Some(config) = &model.config {
+            writeln!(to, "model   {}", describe(config))?;
+        }
+        let second = match outputs {
+            Outputs::Tokens => "input and output matrix",
+            Outputs::Nodes => "input matrix, and the tree nodes of hierarchical softmax",
+            Outputs::None => "input matrix only",
+        };
+        let bytes: u64 = files.values().map(|f| f.bytes).sum();
+        writeln!(to, "holds   {second}; {} files, {:.1} MB, all checksums right", files.len(), bytes as f64 / 1e6)?;
+        if let Some(metadata) = model.embeddings.metadata() {
+            writeln!(to, "titles  {} rows, columns {}", metadata.len(), metadata.columns().join(", "))?;
+        }
+        writeln!(to, "uuid    {uuid}")
+    })
+}

@@ -1,0 +1,122 @@
+//! The model folder: complete or absent, checksummed, readable by stock tools.
+//!
+//! ```text
+//! shop.model/
+//!   MANIFEST.json        what it is, and every other file with its size and BLAKE3 checksum
+//!   MANIFEST.b3          the checksum of MANIFEST.json (as `b3sum` writes it)
+//!   config.toml          the settings of the run: vecinity train --config shop.model/config.toml
+//!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
+//!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
+//!   metadata.jsonl       titles and fields, if given
+//!   training.jsonl       progress of the run, an object a line
+//!   README.md            the model in a few sentences
+//! ```
+//!
+//! `docs/format.md` describes the bytes. Opening a model checks every byte against its checksum, so
+//! that nothing is answered from a damaged file.
+//!
+//! May import: everything it stores.  Used by: programs.
+
+mod manifest;
+mod save;
+
+pub use manifest::{Manifest, Origin, Outputs};
+pub use save::{NewModel, check_output};
+
+use crate::checksum;
+use crate::config::Config;
+use crate::embeddings::Embeddings;
+use crate::error::{Error, Place, Result};
+use crate::metadata::Metadata;
+use crate::tensors::Tensors;
+use crate::vocab::Vocab;
+use std::path::{Path, PathBuf};
+
+pub(crate) const MANIFEST: &str = "MANIFEST.json";
+pub(crate) const MANIFEST_SUM: &str = "MANIFEST.b3";
+pub(crate) const CONFIG: &str = "config.toml";
+pub(crate) const VOCAB: &str = "vocab.safetensors";
+pub(crate) const VECTORS: &str = "vectors.safetensors";
+pub(crate) const METADATA: &str = "metadata.jsonl";
+pub(crate) const TRAINING: &str = "training.jsonl";
+pub(crate) const README: &str = "README.md";
+
+/// An open model folder.
+#[derive(Debug)]
+pub struct Model {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// What it is.
+    pub manifest: Manifest,
+    /// The settings it was trained with; absent in imported models.
+    pub config: Option<Config>,
+    /// Vocabulary, matrices and metadata.
+    pub embeddings: Embeddings,
+}
+
+impl Model {
+    /// Opens a model folder after checking every byte of it against its checksums.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is incomplete, damaged or of a newer version; [`Error::Input`] if it is no model folder.
+    pub fn open(path: &Path) -> Result<Self> {
+        let manifest = Manifest::open(path)?;
+        for (name, entry) in &manifest.files {
+            check_file(&path.join(name), entry)?;
+        }
+        let vocab = read_vocab(&path.join(VOCAB))?;
+        let tensors = Tensors::open(&path.join(VECTORS))?;
+        let output = if tensors.contains("output") { Some(tensors.matrix("output")?) } else { None };
+        let input = tensors.matrix("input")?;
+        let metadata = if manifest.files.contains_key(METADATA) {
+            let file = path.join(METADATA);
+            let bytes = std::fs::read(&file).map_err(Error::io(&file, "read"))?;
+            Some(Metadata::read_jsonl(&bytes, &Place::file(&file))?)
+        } else {
+            None
+        };
+        let config = if manifest.files.contains_key(CONFIG) { Some(Config::read(&path.join(CONFIG))?) } else { None };
+        let embeddings = Embeddings::new(vocab, input, output)
+            .map_err(|e| Error::model(path, e.to_string(), "the model is damaged, or was written by a faulty program"))?
+            .with_metadata(metadata);
+        Ok(Self { path: path.to_owned(), manifest, config, embeddings })
+    }
+
+    /// Whether `path` looks like a model folder.
+    #[must_use]
+    pub fn is_model(path: &Path) -> bool {
+        path.join(MANIFEST).is_file()
+    }
+}
+
+/// Compares size and checksum of a file with the manifest.
+fn check_file(path: &Path, expected: &manifest::Entry) -> Result<()> {
+    let advice = "the model is damaged: restore it from a copy, or train it again";
+    let bytes =
+        path.metadata().map_err(|e| Error::model(path, format!("a file of the model is missing: {e}"), advice))?.len();
+    if bytes != expected.bytes {
+        return Err(Error::model(path, format!("{bytes} bytes, the manifest says {}", expected.bytes), advice));
+    }
+    if checksum::of_file(path)? != expected.blake3 {
+        return Err(Error::model(path, "the checksum is wrong: some bytes have changed", advice));
+    }
+    Ok(())
+}
+
+fn read_vocab(path: &Path) -> Result<Vocab> {
+    let tensors = Tensors::open(path)?;
+    let bad = |what: &str| Error::model(path, what, "the vocabulary is damaged, or was written by a faulty program");
+    let text = std::str::from_utf8(tensors.u8("bytes")?).map_err(|_| bad("the tokens are no UTF-8"))?;
+    let (ends, counts) = (tensors.u64("ends")?, tensors.u64("counts")?);
+    if ends.len() != counts.len() {
+        return Err(bad("`ends` and `counts` differ in length"));
+    }
+    let mut start = 0usize;
+    let mut tokens = Vec::with_capacity(ends.len());
+    for (&end, &count) in ends.iter().zip(&counts) {
+        let end = usize::try_from(end).unwrap_or(usize::MAX);
+        tokens.push((text.get(start..end).ok_or_else(|| bad("`ends` do not rise inside the text"))?, count));
+        start = end;
+    }
+    Vocab::from_counts(tokens).map_err(|e| bad(&e.to_string()))
+}

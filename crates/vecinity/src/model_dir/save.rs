@@ -1,0 +1,204 @@
+//! A new model becomes a folder.
+
+use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
+use super::{CONFIG, MANIFEST, MANIFEST_SUM, METADATA, Model, README, TRAINING, VECTORS, VOCAB};
+use crate::checksum;
+use crate::config::Config;
+use crate::embeddings::Embeddings;
+use crate::error::{Error, Result};
+use crate::metadata::Metadata;
+use crate::publish::{self, Staging};
+use crate::tensors::{self, Values};
+use crate::train::Trained;
+use crate::vocab::Vocab;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// All parts of a model that is to be written.
+#[derive(Debug)]
+pub struct NewModel<'a> {
+    /// The tokens.
+    pub vocab: &'a Vocab,
+    /// The input matrix, shape `[vocab.len(), dim]`.
+    pub input: Values<'a>,
+    /// The second matrix, and what its rows are.
+    pub output: Option<(Outputs, Values<'a>)>,
+    /// Titles and fields.
+    pub metadata: Option<&'a Metadata>,
+    /// The settings of the run.
+    pub config: Option<&'a Config>,
+    /// Where the vectors come from.
+    pub origin: Origin,
+    /// Progress of the run, an object a line.
+    pub training: String,
+}
+
+impl<'a> NewModel<'a> {
+    /// A model straight from training, without a copy of its tables.
+    #[must_use]
+    pub fn trained(vocab: &'a Vocab, trained: &'a Trained, origin: Origin) -> Self {
+        let outputs = if trained.outputs_are_tokens { Outputs::Tokens } else { Outputs::Nodes };
+        Self {
+            vocab,
+            input: Values::Rows(&trained.input),
+            output: Some((outputs, Values::Rows(&trained.output))),
+            metadata: None,
+            config: None,
+            origin,
+            training: String::new(),
+        }
+    }
+
+    /// A model from a foreign file.
+    #[must_use]
+    pub fn imported(embeddings: &'a Embeddings, format: &str) -> Self {
+        Self {
+            vocab: embeddings.vocab(),
+            input: Values::Matrix(embeddings.input()),
+            output: embeddings.output().map(|matrix| (Outputs::Tokens, Values::Matrix(matrix))),
+            metadata: embeddings.metadata(),
+            config: None,
+            origin: Origin::Imported { format: format.to_owned() },
+            training: String::new(),
+        }
+    }
+
+    /// Writes the model to `path`; an older model there is replaced in one step.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if something that is no model stands at `path`, or [`Error::Io`]. What was there
+    /// before is untouched then.
+    pub fn save(&self, path: &Path) -> Result<Manifest> {
+        check_target(path)?;
+        let staging = Staging::new(path)?;
+        let folder = staging.path();
+        let mut files = BTreeMap::new();
+        let mut add = |name: &str, write: &mut dyn FnMut(&mut dyn std::io::Write) -> Result<()>| -> Result<()> {
+            let file = folder.join(name);
+            publish::file(&file, |to| write(to))?;
+            let bytes = file.metadata().map_err(Error::io(&file, "read"))?.len();
+            files.insert(name.to_owned(), Entry { bytes, blake3: checksum::of_file(&file)? });
+            Ok(())
+        };
+        let (text, ends) = self.flat_vocab();
+        add(VOCAB, &mut |mut to| {
+            let counts = self.vocab.counts();
+            let tensors =
+                [("bytes", Values::U8(text.as_bytes())), ("ends", Values::U64(&ends)), ("counts", Values::U64(counts))];
+            tensors::write(&mut to, path, &tensors)
+        })?;
+        add(VECTORS, &mut |mut to| {
+            let mut tensors = vec![("input", self.input)];
+            match self.output {
+                Some((Outputs::Tokens, values)) => tensors.push(("output", values)),
+                Some((Outputs::Nodes, values)) => tensors.push(("nodes", values)),
+                Some((Outputs::None, _)) | None => {}
+            }
+            tensors::write(&mut to, path, &tensors)
+        })?;
+        if let Some(config) = self.config {
+            add(CONFIG, &mut |to| to.write_all(config.to_toml().as_bytes()).map_err(Error::io(path, "write")))?;
+        }
+        if let Some(metadata) = self.metadata {
+            add(METADATA, &mut |mut to| metadata.write_jsonl(&mut to, self.vocab).map_err(Error::io(path, "write")))?;
+        }
+        if !self.training.is_empty() {
+            add(TRAINING, &mut |to| to.write_all(self.training.as_bytes()).map_err(Error::io(path, "write")))?;
+        }
+        let card = self.card(path);
+        add(README, &mut |to| to.write_all(card.as_bytes()).map_err(Error::io(path, "write")))?;
+        let manifest = self.manifest(files);
+        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::io(path, "write")(e.into()))?;
+        for (name, bytes) in [(MANIFEST, json.as_slice()), (MANIFEST_SUM, sum_line(&json).as_bytes())] {
+            std::fs::write(folder.join(name), bytes).map_err(Error::io(path, "write"))?;
+        }
+        staging.publish()?;
+        Ok(manifest)
+    }
+
+    fn dim(&self) -> usize {
+        match self.input {
+            Values::Rows(table) => table.dim(),
+            Values::Matrix(matrix) => matrix.dim(),
+            Values::U8(_) | Values::U64(_) => 0,
+        }
+    }
+
+    fn manifest(&self, files: BTreeMap<String, Entry>) -> Manifest {
+        let mut hasher = blake3::Hasher::new();
+        for entry in files.values() {
+            hasher.update(entry.blake3.as_bytes());
+        }
+        Manifest {
+            format: FORMAT,
+            uuid: hasher.finalize().to_hex()[..32].to_owned(),
+            tool: format!("vecinity {}", env!("CARGO_PKG_VERSION")),
+            created: humantime::format_rfc3339_seconds(now()).to_string(),
+            origin: self.origin.clone(),
+            tokens: self.vocab.len(),
+            dim: self.dim(),
+            outputs: self.output.map_or(Outputs::None, |(outputs, _)| outputs),
+            files,
+        }
+    }
+
+    /// All tokens in one text, and where each ends.
+    fn flat_vocab(&self) -> (String, Vec<u64>) {
+        let (mut text, mut ends) = (String::new(), Vec::with_capacity(self.vocab.len()));
+        for (_, token, _) in self.vocab.iter() {
+            text.push_str(token);
+            ends.push(text.len() as u64);
+        }
+        (text, ends)
+    }
+
+    /// The model in a few sentences.
+    fn card(&self, path: &Path) -> String {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let origin = match &self.origin {
+            Origin::Trained { corpus_tokens, sequences, .. } => {
+                format!("Trained on {sequences} sequences with {corpus_tokens} tokens; the settings are in `{CONFIG}`.")
+            }
+            Origin::Imported { format } => format!("Imported from a file in the format {format}."),
+        };
+        format!(
+            "# {name}\n\n{} tokens, {} values a vector. {origin}\n\n\
+             Ask it with `vecinity neighbors {name} TOKEN`; check it with `vecinity verify {name}`.\n\
+             In Python: `safetensors.numpy.load_file(\"{VECTORS}\")[\"input\"]`, one row a token.\n",
+            self.vocab.len(),
+            self.dim(),
+        )
+    }
+}
+
+/// Refuses to replace anything but a model.
+fn check_target(path: &Path) -> Result<()> {
+    if !path.exists() || Model::is_model(path) {
+        return Ok(());
+    }
+    let empty = path.is_dir() && path.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+    if empty {
+        return Ok(());
+    }
+    Err(Error::input(
+        path,
+        "exists and is no model; it will not be replaced",
+        "choose another name, or remove it first",
+    ))
+}
+
+/// Checks before a long run that its result can be written to `path`.
+///
+/// # Errors
+/// [`Error::Input`] if something that is no model stands there or the folder around it does not exist.
+pub fn check_output(path: &Path) -> Result<()> {
+    check_target(path)?;
+    Staging::new(path).map(drop)
+}
+
+/// Now, or the time that `SOURCE_DATE_EPOCH` asks for.
+fn now() -> SystemTime {
+    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|s| s.parse().ok());
+    fixed.map_or_else(SystemTime::now, |seconds| UNIX_EPOCH + Duration::from_secs(seconds))
+}
