@@ -16,7 +16,7 @@ pub enum Method {
     CosAdd,
     /// The answer `x` has the largest `Π cos'(x,p)^w / (Π cos'(x,n)^|w| + 0.001)` for terms `p` with
     /// positive and `n` with negative weights, `cos' = (cos + 1) / 2` (Levy and Goldberg 2014, eq. 5). No term
-    /// can outweigh the others as in a sum. Scores are in `[0, 1000]`, above 1 for good answers.
+    /// can outweigh the others as in a sum. Scores are in `[0, 1000]`, about 1 for good answers.
     #[serde(rename = "3cosmul")]
     CosMul,
 }

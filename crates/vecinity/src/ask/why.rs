@@ -16,7 +16,7 @@
 //! neither token would ever meet; the minimum to the product, which one of the two could carry alone.
 
 use super::{Asker, Want};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::TokenId;
 use crate::index::{best_rows, threads_for};
 use vecinity_kernel::vector::{dot, scan};
@@ -43,7 +43,7 @@ impl Asker<'_> {
     /// what they say for models trained with negative sampling; for others they are a comparison.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) if the model has no output matrix.
+    /// [`Error::Data`] if the model has no output matrix.
     ///
     /// # Panics
     /// If a token is not of this model.
@@ -66,7 +66,7 @@ impl Asker<'_> {
     /// # Ok::<(), vecinity::Error>(())
     /// ```
     pub fn why(&self, a: TokenId, b: TokenId, want: Want<'_>) -> Result<Vec<Reason>> {
-        let (input, output) = (self.embeddings.input(), self.embeddings.require_output()?);
+        let (input, output) = (self.embeddings.input(), self.embeddings.output().ok_or_else(no_output)?);
         let (dim, contexts) = (output.dim(), output.as_slice());
         let (first, second, usual) = (input.row(a.row()), input.row(b.row()), self.usual());
 
@@ -105,6 +105,13 @@ impl Asker<'_> {
             sums.iter().map(|sum| (sum / input.rows() as f64) as f32).collect()
         })
     }
+}
+
+fn no_output() -> Error {
+    Error::data(
+        "this model has no output vectors of tokens, from which the reasons are read",
+        "train it with --loss ns; files of other tools mostly hold the input vectors only",
+    )
 }
 
 fn lift(score: f32, usual: f32) -> f32 {
