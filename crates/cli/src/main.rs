@@ -1,14 +1,17 @@
 //! `vecinity`: embeddings from sequences and sets, on the command line.
 //!
 //! One file a subcommand in `commands/`. Data goes to standard output, talk to standard error.
-//! Exit codes: 0 ok, 1 internal, 2 usage or input, 3 damaged or incompatible model, 130 interrupted.
+//! Exit codes: 0 ok, 1 internal, 2 usage or input, 3 damaged or incompatible model, 4 a gate
+//! failed (`evaluate --min`), 130 interrupted.
 #![forbid(unsafe_code)]
 
+mod args;
 mod choices;
 mod commands;
 mod interrupt;
 mod output;
 mod progress;
+mod table;
 
 use clap::Parser;
 use output::Output;

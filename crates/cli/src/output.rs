@@ -1,8 +1,20 @@
 //! How answers and errors are printed: text for people, JSON for programs.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+
+/// A limit that the user set was not reached: no fault of the program, and exit code 4.
+#[derive(Debug)]
+pub(crate) struct GateFailed(pub(crate) String);
+
+impl Display for GateFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for GateFailed {}
 
 /// Where and how a command prints.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +67,9 @@ impl Output {
         let _ = writeln!(stderr, "error: {error:#}");
         if let Some(advice) = ours.and_then(vecinity::Error::advice) {
             let _ = writeln!(stderr, "       {advice}");
+        }
+        if error.is::<GateFailed>() {
+            return ExitCode::from(4);
         }
         ExitCode::from(ours.map_or(1, vecinity::Error::exit_code))
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`isa`] | which instruction set this process uses; found once, at run time |
 //! | [`vector`] | products of vectors: dot, norm, one query against many rows |
+//! | [`matrix`] | products of matrices |
 //! | [`block`] | the training block: some inputs against some candidates, forward and backward |
 //! | [`rows`] | parameter tables that several threads read and write at once |
 //! | [`mapped`] | a file as bytes, `u32`, `u64` or `f32`, checked for size and alignment |
@@ -20,6 +21,7 @@ pub mod block;
 pub mod isa;
 mod lanes;
 pub mod mapped;
+pub mod matrix;
 pub mod rows;
 pub mod vector;
 

@@ -1,10 +1,16 @@
 //! The subcommands, one file each.
 
+mod evaluate;
 mod export;
 mod import;
 mod inspect;
+mod neighbors;
+mod outlier;
+mod query;
+mod similarity;
 mod train;
 mod verify;
+mod why;
 
 use crate::output::Output;
 
@@ -13,6 +19,14 @@ use crate::output::Output;
 pub(crate) enum Command {
     Inspect(Box<inspect::Inspect>),
     Train(Box<train::Train>),
+    Query(query::Query),
+    Evaluate(evaluate::Evaluate),
+    #[command(visible_aliases = ["nn", "similar"])]
+    Neighbors(neighbors::Neighbors),
+    Similarity(similarity::Similarity),
+    Analogy(query::Analogy),
+    Outlier(outlier::Outlier),
+    Why(why::Why),
     Import(import::Import),
     Export(export::Export),
     Verify(verify::Verify),
@@ -24,6 +38,13 @@ impl Command {
         match self {
             Self::Inspect(command) => command.run(output),
             Self::Train(command) => command.run(output),
+            Self::Query(command) => command.run(output),
+            Self::Evaluate(command) => command.run(output),
+            Self::Neighbors(command) => command.run(output),
+            Self::Similarity(command) => command.run(output),
+            Self::Analogy(command) => command.run(output),
+            Self::Outlier(command) => command.run(output),
+            Self::Why(command) => command.run(output),
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
             Self::Verify(command) => command.run(output),
