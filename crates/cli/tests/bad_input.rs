@@ -142,7 +142,8 @@ fn ids_stay_strings_and_unusual_ones_survive() {
         .filter_map(|l| l.split('\t').next().map(str::to_owned))
         .collect();
     let mut expected = ids.map(str::to_owned).to_vec();
-    (found.sort(), expected.sort());
+    found.sort();
+    expected.sort();
     assert_eq!(found, expected);
 }
 

@@ -16,12 +16,13 @@
 //!
 //! May import: `corpus`, `models`, `train`, `error`.  Used by: `model_dir`.
 
-use crate::corpus::{BadUtf8, Options, Tokens};
+use crate::corpus::{BadUtf8, Options, Phrases, Tokens};
 use crate::error::{Error, Result};
 use crate::models::{ModelConfig, item2vec, word2vec};
 use crate::train::Settings;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the lines of the data are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,19 +153,22 @@ impl Config {
     }
 
     /// How to read the data, with work files in `work_dir`.
-    #[must_use]
-    pub fn reading(&self, work_dir: Option<PathBuf>) -> Options {
+    ///
+    /// # Errors
+    /// As [`Phrases::open`], if there is a phrase file.
+    pub fn reading(&self, work_dir: Option<PathBuf>) -> Result<Options> {
         let data = &self.data;
-        Options {
+        Ok(Options {
             min_count: data.min_count,
             max_vocab: data.max_vocab,
             tokens: data.tokens,
             lowercase: data.lowercase,
             bad_utf8: data.bad_utf8,
             encoding: data.encoding.clone(),
+            phrases: data.phrases.as_deref().map(Phrases::open).transpose()?.map(Arc::new),
             threads: self.train.threads,
             work_dir,
-        }
+        })
     }
 
     /// Everything that changes the trained bytes, as one text: two runs with the same text (and data,

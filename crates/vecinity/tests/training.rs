@@ -290,8 +290,9 @@ fn the_undivided_cbow_gradient_is_the_true_one_times_the_context_size() {
         })
         .collect();
     // Every centre has all four others as its context.
-    for k in 0..Probe::TOKENS * Probe::DIM {
-        assert!((4.0 * steps[0][k] - steps[1][k]).abs() < 2e-2, "value {k}: {} and {}", steps[0][k], steps[1][k]);
+    let inputs = Probe::TOKENS * Probe::DIM;
+    for (divided, undivided) in steps[0].iter().zip(&steps[1]).take(inputs) {
+        assert!((4.0 * divided - undivided).abs() < 2e-2, "{divided} and {undivided}");
     }
 }
 

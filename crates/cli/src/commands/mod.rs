@@ -6,11 +6,13 @@ mod import;
 mod inspect;
 mod neighbors;
 mod outlier;
+mod phrases;
 mod query;
 mod similarity;
 mod train;
 mod verify;
 mod why;
+mod word2vec;
 
 use crate::output::Output;
 
@@ -27,9 +29,11 @@ pub(crate) enum Command {
     Analogy(query::Analogy),
     Outlier(outlier::Outlier),
     Why(why::Why),
+    Phrases(phrases::Phrases),
     Import(import::Import),
     Export(export::Export),
     Verify(verify::Verify),
+    Word2vec(word2vec::Word2vec),
 }
 
 impl Command {
@@ -45,9 +49,11 @@ impl Command {
             Self::Analogy(command) => command.run(output),
             Self::Outlier(command) => command.run(output),
             Self::Why(command) => command.run(output),
+            Self::Phrases(command) => command.run(output),
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
             Self::Verify(command) => command.run(output),
+            Self::Word2vec(command) => command.run(output),
         }
     }
 }

@@ -329,7 +329,7 @@ pub(super) fn read(config: &Config, beside: Option<&Path>, output: Output) -> Re
     let begun = Instant::now();
     let sources = corpus::expand(&config.data.files)?;
     let work = beside.map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }).map(Path::to_owned);
-    let corpus = corpus::read(&sources, &config.reading(work))?;
+    let corpus = corpus::read(&sources, &config.reading(work)?)?;
     let report = corpus.report();
     let seconds = begun.elapsed().as_secs_f64();
     output.say(format_args!(

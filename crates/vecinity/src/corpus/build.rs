@@ -2,6 +2,7 @@
 
 use super::Corpus;
 use super::count::{BlockTokens, GONE, LINE_END, Table, count_block};
+use super::phrases::Phrases;
 use super::source::Source;
 use super::text::{BadByte, BadUtf8, Blocks, TextBlock, check, count_lines};
 use super::tokens::{Tokens, is_han_run};
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use vecinity_kernel::mapped::Mapped;
 
 /// The table of distinct tokens is pruned beyond this many, if `max_vocab` does not ask for less.
@@ -33,6 +34,8 @@ pub struct Options {
     pub bad_utf8: BadUtf8,
     /// The encoding of the text, a WHATWG label such as `utf-8`, `latin1`, `gbk`, `utf-16le`.
     pub encoding: String,
+    /// Phrases to join.
+    pub phrases: Option<Arc<Phrases>>,
     /// Threads that cut and count; at least 1.
     pub threads: usize,
     /// Where the work files go; the system's temporary folder if absent.
@@ -48,6 +51,7 @@ impl Default for Options {
             lowercase: false,
             bad_utf8: BadUtf8::default(),
             encoding: "utf-8".into(),
+            phrases: None,
             threads: 1,
             work_dir: None,
         }
@@ -137,6 +141,7 @@ impl Counted {
                 Cow::Owned(text) => Some(text),
             };
             let text = prepared.unwrap_or(checked.text);
+            let text = options.phrases.as_ref().map(|phrases| phrases.apply(&text)).unwrap_or(text);
             let tokens = count_block(&text);
             (text, tokens, checked.skipped)
         });
@@ -148,10 +153,10 @@ impl Counted {
 fn in_parallel(blocks: &mut Blocks<'_>, options: &Options, merger: &mut Merger<'_>) -> Result<()> {
     std::thread::scope(|scope| {
         let (to_workers, work) = mpsc::sync_channel::<(u64, TextBlock)>(options.threads);
-        let work = std::sync::Arc::new(std::sync::Mutex::new(work));
+        let work = Arc::new(Mutex::new(work));
         let (done, results) = mpsc::channel::<(u64, Counted)>();
         for _ in 0..options.threads {
-            let (work, done) = (std::sync::Arc::clone(&work), done.clone());
+            let (work, done) = (Arc::clone(&work), done.clone());
             scope.spawn(move || {
                 loop {
                     // Only the receiving is locked, not the counting.

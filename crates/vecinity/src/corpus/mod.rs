@@ -5,6 +5,7 @@
 //! | `source` | files, globs, folders and standard input, packed or not, as one list of streams |
 //! | `text` | bytes to checked UTF-8, in blocks that end between tokens |
 //! | `tokens` | how a line is cut into tokens |
+//! | `phrases` | tokens that belong together become one |
 //! | `count` | tokens to provisional ids, in parallel, in bounded memory |
 //! | `build` | the whole pass; final ids by falling count |
 //!
@@ -16,11 +17,13 @@
 
 mod build;
 mod count;
+mod phrases;
 mod source;
 mod text;
 mod tokens;
 
 pub use build::{Options, Report, read};
+pub use phrases::{Learning, Phrase, Phrases};
 pub use source::{Source, expand};
 pub use text::BadUtf8;
 pub use tokens::Tokens;
