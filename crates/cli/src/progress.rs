@@ -104,15 +104,15 @@ impl Reporter {
 }
 
 fn line(p: &Progress) -> String {
-    let left = (p.total_tokens - p.tokens) as f64 / p.tokens_per_second.max(1.0);
+    // At the very start there is no rate to tell the time by.
+    let left = (p.tokens > 0).then(|| ((p.total_tokens - p.tokens) as f64 / p.tokens_per_second.max(1.0)) as u64);
+    let left = left.map_or_else(|| "-".to_owned(), |s| format!("{}:{:02}", s / 60, s % 60));
     let loss = p.loss.map_or_else(|| "-".to_owned(), |loss| format!("{loss:.3}"));
     format!(
-        "epoch {}/{} · {:.2} M tokens/s · loss/pair {loss} · ETA {}:{:02} · {} MiB",
+        "epoch {}/{} · {:.2} M tokens/s · loss/pair {loss} · ETA {left} · {} MiB",
         p.epoch,
         p.epochs,
         p.tokens_per_second / 1e6,
-        left as u64 / 60,
-        left as u64 % 60,
         memory_mib(),
     )
 }

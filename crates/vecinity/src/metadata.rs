@@ -230,7 +230,11 @@ impl Matching {
         if self.matched > 0 {
             return Ok(());
         }
-        let advice = format!("the ids were taken from column '{}'; name the right column 'id'", shown(&self.id_column));
+        let advice = if self.id_column.eq_ignore_ascii_case("id") {
+            "the ids must be the tokens of the model, letter by letter".to_owned()
+        } else {
+            format!("the ids were taken from column '{}'; name the right column 'id'", shown(&self.id_column))
+        };
         Err(Error::input(path, self.to_string(), advice))
     }
 }

@@ -40,8 +40,15 @@ impl Staging {
     /// Begins a folder that will become `target`.
     ///
     /// # Errors
-    /// [`Error::Io`] if the parent folder does not exist or cannot be written.
+    /// [`Error::Input`] if the parent folder does not exist, [`Error::Io`] if it cannot be written.
     pub fn new(target: &Path) -> Result<Self> {
+        if !parent(target).is_dir() {
+            return Err(Error::input(
+                target,
+                format!("the folder {} does not exist", parent(target).display()),
+                "make it first, or choose another place",
+            ));
+        }
         let folder = tempfile::Builder::new()
             .prefix(&hidden_prefix(target))
             .tempdir_in(parent(target))

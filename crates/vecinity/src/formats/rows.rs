@@ -101,6 +101,7 @@ impl<'o> Rows<'o> {
     }
 
     /// The token pushed last.
+    #[cfg(feature = "parquet")]
     pub(super) fn last_token(&self) -> &str {
         self.vocab.len().checked_sub(1).map_or("", |row| self.vocab.token(crate::TokenId(row as u32)))
     }

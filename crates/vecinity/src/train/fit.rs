@@ -168,7 +168,24 @@ pub fn fit<M: Model>(
     let progress = run.progress(state.next_chunk);
     observe(&progress);
     let Checkpoint { input, output, .. } = state;
+    check_finite(&input, settings)?;
+    check_finite(&output, settings)?;
     Ok(Trained { input, output, outputs_are_tokens: model.outputs_are_tokens(), progress })
+}
+
+/// A run whose steps were too large ends in infinities: nothing to save.
+fn check_finite(table: &SharedRows, settings: &Settings) -> Result<()> {
+    let mut values = vec![0.0f32; table.dim()];
+    for row in 0..table.rows() {
+        table.read_into(row, &mut values);
+        if !values.iter().all(|v| v.is_finite()) {
+            return Err(Error::data(
+                format!("the training diverged: row {row} holds NaN or infinity"),
+                format!("use a --learning-rate below {}, or more data", settings.learning_rate),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The input table at the start: uniform in `(-0.5, 0.5) / dim`, as in word2vec.c.

@@ -1,0 +1,10 @@
+//! GloVe text.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::path::Path;
+use vecinity::formats::{ReadOptions, Source, glove};
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = glove::parse(Source::bytes(Path::new("fuzz"), bytes), &ReadOptions::default());
+});

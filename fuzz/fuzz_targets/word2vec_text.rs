@@ -1,0 +1,10 @@
+//! word2vec text.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::path::Path;
+use vecinity::formats::{ReadOptions, Source, word2vec};
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = word2vec::parse_text(Source::bytes(Path::new("fuzz"), bytes), &ReadOptions::default());
+});
