@@ -127,7 +127,7 @@ impl Asker<'_> {
     /// 3CosMul.
     fn multiply(&self, terms: &[Term<TokenId>], limit: usize, keep: &(dyn Fn(TokenId) -> bool + Sync)) -> Vec<Hit> {
         let (dim, rows) = (self.answers.dim(), self.answers.as_slice());
-        let squares = self.squares();
+        let scales = self.scales();
         let terms: Vec<(f32, Vec<f32>)> =
             terms.iter().map(|term| (term.weight, unit(self.vector(term.token)))).collect();
         let threads = self.threads.unwrap_or_else(|| threads_for(size_of_val(rows)));
@@ -138,8 +138,8 @@ impl Asker<'_> {
             for (weight, vector) in &terms {
                 scan(vector, &rows[range.start * dim..range.end * dim], &mut cosines, None);
                 let factors = if *weight > 0.0 { &mut *ranks } else { &mut below };
-                for ((factor, cosine), &square) in factors.iter_mut().zip(&cosines).zip(&squares[range.clone()]) {
-                    let shifted = shift((cosine * inverse_norm(square)).clamp(-1.0, 1.0));
+                for ((factor, cosine), scale) in factors.iter_mut().zip(&cosines).zip(&scales[range.clone()]) {
+                    let shifted = shift((cosine * scale).clamp(-1.0, 1.0));
                     #[expect(clippy::float_cmp, reason = "the usual weights are exactly 1 and -1")]
                     let power = if weight.abs() == 1.0 { shifted } else { shifted.powf(weight.abs()) };
                     *factor *= power;

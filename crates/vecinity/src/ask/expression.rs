@@ -163,6 +163,10 @@ fn pieces(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Vec<Piece>> {
     Ok(found)
 }
 
+/// A token inside a sum without spaces holds fewer operators than this; more is not looked for, so that a hostile
+/// expression costs no more than its length.
+const MOST_OPERATORS: usize = 32;
+
 /// Splits a text without spaces at its operators: into known tokens if that can be done, the longest
 /// first; otherwise at every operator if that gives a known token, and not at all if it does not.
 fn split(mut bare: &str, known: &dyn Fn(&str) -> bool, found: &mut Vec<Piece>) {
@@ -176,7 +180,7 @@ fn split(mut bare: &str, known: &dyn Fn(&str) -> bool, found: &mut Vec<Piece>) {
     let starts: Vec<usize> = std::iter::once(0).chain(operators.iter().map(|&(_, end)| end)).collect();
     let mut ends: Vec<Option<usize>> = vec![None; starts.len()];
     for i in (0..starts.len()).rev() {
-        ends[i] = (i..starts.len()).rev().find(|&j| {
+        ends[i] = (i..starts.len().min(i + MOST_OPERATORS)).rev().find(|&j| {
             let end = operators.get(j).map_or(bare.len(), |&(at, _)| at);
             let piece = &bare[starts[i]..end];
             let is_factor = j == i && number(piece).is_some() && bare[end..].starts_with(star);
@@ -291,6 +295,14 @@ mod tests {
             assert!(read(text).contains("a token is missing"), "{text}: {}", read(text));
         }
         assert!(read("  ").contains("it is empty"));
+    }
+
+    #[test]
+    fn a_long_expression_costs_no_more_than_its_length() {
+        let terms = parse(&vec!["a"; 50_000].join("-"), &known).unwrap();
+        assert_eq!(terms.len(), 50_000);
+        let unknown = vec!["x"; 50_000].join("-");
+        assert_eq!(parse(&unknown, &known).unwrap(), [Term { weight: 1.0, token: unknown }]);
     }
 
     proptest! {

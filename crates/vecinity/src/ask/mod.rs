@@ -57,8 +57,8 @@ pub struct Asker<'a> {
     questions: Matrix,
     /// Vectors of the tokens that may answer, shape `[len, d]`; another matrix only for in-out.
     answers: Matrix,
-    /// Squared norms of `answers`, shape `[len]`.
-    squares: OnceLock<Vec<f32>>,
+    /// `1 / norm` of the rows of `answers`, shape `[len]`.
+    scales: OnceLock<Vec<f32>>,
     /// What [`Asker::why`] compares with; see there.
     usual: OnceLock<Vec<f32>>,
     threads: Option<usize>,
@@ -82,7 +82,7 @@ impl<'a> Asker<'a> {
             metric,
             questions,
             answers,
-            squares: OnceLock::new(),
+            scales: OnceLock::new(),
             usual: OnceLock::new(),
             threads: None,
         })
@@ -146,16 +146,16 @@ impl<'a> Asker<'a> {
     /// The search over all answers.
     fn search(&self, metric: Metric) -> Exact<'_> {
         let search = Exact::new(self.answers.as_slice(), self.answers.dim(), metric);
-        let search = if metric == Metric::Cosine { search.with_squares(self.squares()) } else { search };
+        let search = if metric == Metric::Cosine { search.with_inverse_norms(self.scales()) } else { search };
         match self.threads {
             Some(threads) => search.with_threads(threads),
             None => search,
         }
     }
 
-    fn squares(&self) -> &[f32] {
+    fn scales(&self) -> &[f32] {
         let answers = &self.answers;
-        self.squares.get_or_init(|| Exact::new(answers.as_slice(), answers.dim(), Metric::Dot).squared_norms())
+        self.scales.get_or_init(|| Exact::new(answers.as_slice(), answers.dim(), Metric::Dot).inverse_norms())
     }
 }
 

@@ -31,12 +31,11 @@ impl Exact<'_> {
     ) -> Vec<Vec<Hit>> {
         assert!(queries.len().is_multiple_of(self.dim), "queries must have the shape [q, dim]");
         let count = queries.len() / self.dim;
-        let squares: &[f32] = match (self.metric, self.squares) {
-            (Metric::Cosine, None) => &self.squared_norms(),
-            (Metric::Cosine, Some(squares)) => squares,
+        let scales: &[f32] = match (self.metric, self.scales) {
+            (Metric::Cosine, None) => &self.inverse_norms(),
+            (Metric::Cosine, Some(scales)) => scales,
             _ => &[],
         };
-        let lengths: Vec<f32> = squares.iter().map(|&square| inverse_norm(square)).collect();
         // Each query costs about as much as reading the rows from the cache.
         let work = size_of_val(self.rows).saturating_mul(count) / 16;
         let threads = self.threads.unwrap_or_else(|| threads_for(work)).max(1);
@@ -54,7 +53,7 @@ impl Exact<'_> {
                 }
                 let last = count.min(first + block);
                 let asked = &queries[first * self.dim..last * self.dim];
-                let found = self.answer_block(asked, first, limit, &lengths, &mut scores, keep);
+                let found = self.answer_block(asked, first, limit, scales, &mut scores, keep);
                 let mut answers = answers.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 for (answer, found) in answers[first..last].iter_mut().zip(found) {
                     *answer = found;
@@ -76,12 +75,12 @@ impl Exact<'_> {
         queries: &[f32],
         first: usize,
         limit: usize,
-        lengths: &[f32],
+        scales: &[f32],
         scores: &mut [f32],
         keep: &(dyn Fn(usize, TokenId) -> bool + Sync),
     ) -> Vec<Vec<Hit>> {
         let count = queries.len() / self.dim;
-        let query_lengths: Vec<f32> = queries.chunks_exact(self.dim).map(|q| inverse_norm(dot(q, q))).collect();
+        let query_scales: Vec<f32> = queries.chunks_exact(self.dim).map(|q| inverse_norm(dot(q, q))).collect();
         let mut best: Vec<Best> = (0..count).map(|_| Best::new(limit.min(self.len()))).collect();
         for (part, rows) in self.rows.chunks(BLOCK * self.dim).enumerate() {
             let (start, height) = (part * BLOCK, rows.len() / self.dim);
@@ -97,8 +96,8 @@ impl Exact<'_> {
             }
             for (query, scores) in scores.chunks_exact_mut(height).enumerate() {
                 if self.metric == Metric::Cosine {
-                    for (score, length) in scores.iter_mut().zip(&lengths[start..]) {
-                        *score = (*score * (query_lengths[query] * length)).clamp(-1.0, 1.0);
+                    for (score, scale) in scores.iter_mut().zip(&scales[start..]) {
+                        *score = (*score * (query_scales[query] * scale)).clamp(-1.0, 1.0);
                     }
                 }
                 best[query].offer(start, scores, &|id| keep(first + query, id));

@@ -23,7 +23,7 @@ pub struct Exact<'a> {
     pub(super) rows: &'a [f32],
     pub(super) dim: usize,
     pub(super) metric: Metric,
-    pub(super) squares: Option<&'a [f32]>,
+    pub(super) scales: Option<&'a [f32]>,
     pub(super) threads: Option<usize>,
 }
 
@@ -35,19 +35,19 @@ impl<'a> Exact<'a> {
     #[must_use]
     pub fn new(rows: &'a [f32], dim: usize, metric: Metric) -> Self {
         assert!(dim > 0 && rows.len().is_multiple_of(dim), "rows must have the shape [n, dim]");
-        Self { rows, dim, metric, squares: None, threads: None }
+        Self { rows, dim, metric, scales: None, threads: None }
     }
 
-    /// Gives the squared norm of every row, shape `[n]`, as [`squared_norms`](Self::squared_norms)
-    /// computes them. Without them a question by cosine computes them while it reads the rows, which
-    /// costs little when the rows do not fit into the cache, and up to half as much again when they do.
+    /// Gives `1 / norm` of every row, shape `[n]`, as [`inverse_norms`](Self::inverse_norms) computes them.
+    /// Without them a question by cosine computes them while it reads the rows, which takes up to
+    /// half as much again.
     ///
     /// # Panics
     /// If there is not one for each row.
     #[must_use]
-    pub fn with_squares(mut self, squares: &'a [f32]) -> Self {
-        assert_eq!(squares.len(), self.len(), "one squared norm for each row");
-        self.squares = Some(squares);
+    pub fn with_inverse_norms(mut self, scales: &'a [f32]) -> Self {
+        assert_eq!(scales.len(), self.len(), "one inverse norm for each row");
+        self.scales = Some(scales);
         self
     }
 
@@ -71,10 +71,10 @@ impl<'a> Exact<'a> {
         self.rows.is_empty()
     }
 
-    /// The squared norm of every row, shape `[n]`.
+    /// `1 / norm` of every row, shape `[n]`; 0 for a row of zeros, so that its cosine is 0 with anything.
     #[must_use]
-    pub fn squared_norms(&self) -> Vec<f32> {
-        self.rows.chunks_exact(self.dim).map(|row| vector::dot(row, row)).collect()
+    pub fn inverse_norms(&self) -> Vec<f32> {
+        self.rows.chunks_exact(self.dim).map(|row| inverse_norm(vector::dot(row, row))).collect()
     }
 
     /// The `limit` rows nearest to `query` (shape `[dim]`) without those in `exclude`: the nearest first,
@@ -112,16 +112,19 @@ impl<'a> Exact<'a> {
             Metric::Dot => vector::scan(query, rows, ranks, None),
             Metric::Cosine => {
                 let mut fresh = [0.0; BLOCK];
-                let squares = if let Some(squares) = self.squares {
+                let scales = if let Some(scales) = self.scales {
                     vector::scan(query, rows, ranks, None);
-                    &squares[range]
+                    &scales[range]
                 } else {
                     let fresh = &mut fresh[..ranks.len()];
                     vector::scan(query, rows, ranks, Some(fresh));
+                    for square in fresh.iter_mut() {
+                        *square = inverse_norm(*square);
+                    }
                     fresh
                 };
-                for (rank, &square) in ranks.iter_mut().zip(squares) {
-                    *rank = (*rank * (inverse_length * inverse_norm(square))).clamp(-1.0, 1.0);
+                for (rank, &scale) in ranks.iter_mut().zip(scales) {
+                    *rank = (*rank * (inverse_length * scale)).clamp(-1.0, 1.0);
                 }
             }
             Metric::Euclidean => {
@@ -177,8 +180,8 @@ mod tests {
                 let search = Exact::new(&rows, dim, metric).with_threads(threads);
                 let expected = oracle(&rows, dim, metric, query, limit, &exclude);
                 prop_assert_eq!(&search.nearest(query, limit, &exclude), &expected);
-                let squares = search.squared_norms();
-                prop_assert_eq!(&search.with_squares(&squares).nearest(query, limit, &exclude), &expected);
+                let scales = search.inverse_norms();
+                prop_assert_eq!(&search.with_inverse_norms(&scales).nearest(query, limit, &exclude), &expected);
             }
         }
 

@@ -9,6 +9,7 @@ use crate::id::TokenId;
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rows ranked at once: their ranks (2 KiB) stay in the first-level cache.
 pub(crate) const BLOCK: usize = 512;
@@ -40,43 +41,40 @@ pub fn best_rows(
     rank: &(dyn Fn(Range<usize>, &mut [f32]) + Sync),
 ) -> Vec<Hit> {
     let limit = limit.min(rows);
-    let part = |range: Range<usize>| {
+    let threads = threads.clamp(1, rows.div_ceil(BLOCK).max(1));
+    // Several stretches for each thread, handed out as they are asked for: a thread that is held up holds
+    // up nobody. Each thread sees its rows in rising order, and the best of all are the same however
+    // the rows were shared.
+    let stretch = rows.div_ceil(threads * 8).next_multiple_of(BLOCK);
+    let next = AtomicUsize::new(0);
+    let work = || {
         let mut best = Best::new(limit);
         let mut ranks = [0.0; BLOCK];
-        let mut start = range.start;
-        while start < range.end {
-            let end = range.end.min(start + BLOCK);
-            let ranks = &mut ranks[..end - start];
-            rank(start..end, ranks);
-            best.offer(start, ranks, keep);
-            start = end;
+        loop {
+            let start = next.fetch_add(stretch, Ordering::Relaxed);
+            if start >= rows {
+                return best;
+            }
+            let end = rows.min(start + stretch);
+            for start in (start..end).step_by(BLOCK) {
+                let ranks = &mut ranks[..end.min(start + BLOCK) - start];
+                rank(start..start + ranks.len(), ranks);
+                best.offer(start, ranks, keep);
+            }
+        }
+    };
+    let mut best = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut best = work();
+        for other in others {
+            match other.join() {
+                Ok(other) => best.kept.extend(other.kept),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
         }
         best
-    };
-    let parts = parts(rows, threads);
-    let mut best = match parts.as_slice() {
-        [] => return Vec::new(),
-        [whole] => part(whole.clone()),
-        [first, rest @ ..] => std::thread::scope(|scope| {
-            let part = &part;
-            let others: Vec<_> = rest.iter().map(|range| scope.spawn(move || part(range.clone()))).collect();
-            let mut best = part(first.clone());
-            for other in others {
-                match other.join() {
-                    Ok(other) => best.kept.extend(other.kept),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            best
-        }),
-    };
+    });
     best.take_hits()
-}
-
-/// `0..rows` in `threads` ranges of whole blocks, as even as that allows; no empty range.
-pub(crate) fn parts(rows: usize, threads: usize) -> Vec<Range<usize>> {
-    let each = rows.div_ceil(threads.max(1)).next_multiple_of(BLOCK);
-    (0..rows).step_by(each.max(1)).map(|start| start..rows.min(start + each)).collect()
 }
 
 /// The best rows seen so far.
@@ -142,19 +140,6 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn parts_cover_all_rows_once(rows in 0usize..10_000, threads in 0usize..9) {
-            let parts = parts(rows, threads);
-            prop_assert!(parts.len() <= threads.max(1));
-            let mut next = 0;
-            for part in parts {
-                prop_assert_eq!(part.start, next);
-                prop_assert!(part.end > part.start);
-                next = part.end;
-            }
-            prop_assert_eq!(next, rows);
-        }
-
         #[test]
         fn the_best_are_those_a_full_sort_finds(
             ranks in prop::collection::vec(-3i8..3, 0..3000), limit in 0usize..40, threads in 1usize..4, gap in 2u32..9,
