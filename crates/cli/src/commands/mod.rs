@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod demo;
 mod evaluate;
 mod export;
 mod import;
@@ -19,6 +20,7 @@ use crate::output::Output;
 /// What the user wants to do.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Demo),
     Inspect(Box<inspect::Inspect>),
     Train(Box<train::Train>),
     Query(query::Query),
@@ -40,6 +42,7 @@ impl Command {
     /// Does it.
     pub(crate) fn run(self, output: Output) -> anyhow::Result<()> {
         match self {
+            Self::Demo(command) => command.run(output),
             Self::Inspect(command) => command.run(output),
             Self::Train(command) => command.run(output),
             Self::Query(command) => command.run(output),

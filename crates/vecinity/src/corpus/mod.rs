@@ -24,7 +24,7 @@ mod tokens;
 
 pub use build::{Options, Report, read};
 pub use phrases::{Learning, Phrase, Phrases};
-pub use source::{Source, expand};
+pub use source::{Source, expand, unpack};
 pub use text::BadUtf8;
 pub use tokens::Tokens;
 

@@ -122,6 +122,12 @@ impl Source {
     }
 }
 
+/// Unpacks a gzip stream from memory.
+#[must_use]
+pub fn unpack(packed: &[u8]) -> impl Read {
+    flate2::bufread::MultiGzDecoder::new(packed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
