@@ -16,7 +16,7 @@ pub(crate) struct Export {
     /// The model folder.
     model: PathBuf,
 
-    /// The format; 'vocab' is a line 'token<TAB>count' for each token.
+    /// The format; 'vocab' is a line for each token: the token, a tab, its count.
     #[arg(long, value_parser = target_parser())]
     format: Target,
 

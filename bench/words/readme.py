@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Writes the table of the README from a record of the bench. usage: readme.py RECORD.json README.md"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from table import TITLES, words_per_second
+
+Entry = dict[str, Any]
+NAMES = {
+    "vecinity": "**Vecinity**",
+    "vecinity-wide": "**Vecinity**, `--noise-sharing wide`",
+    "gensim": "gensim",
+    "word2vec.c": "word2vec.c",
+    "fasttext": "fastText",
+}
+BEGIN, END = "<!-- bench/words: begin -->", "<!-- bench/words: end -->"
+
+
+def main() -> None:
+    record, readme = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    text = readme.read_text()
+    block = f"{BEGIN}\n{render(record)}\n{END}"
+    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}|@@TABLE@@", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"{readme} has no place for the table: put {BEGIN} and {END} into it")
+    readme.write_text(pattern.sub(lambda _: block, text))
+
+
+def render(record: Entry) -> str:
+    """One table: a row a task and program, at 100 dimensions and one thread."""
+    lines = [
+        "| | thousand words a CPU second | Vecinity is faster by | peak memory, MiB | analogies %, mean (seeds) | WS-353 | SimLex |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rounds = 0
+    for cell in record["speed"]:
+        if (cell["dim"], cell["threads"]) != (100, 1):
+            continue
+        lines.append(f"| *{TITLES[cell['task']]}* | | | | | | |")
+        rates = {name: median(words_per_second(pairs, cell["words"], "cpu")) for name, pairs in cell["pairs"].items()}
+        for name, pairs in cell["pairs"].items():
+            if name == "vecinity-wide" and cell["task"] == "sg-hs":
+                continue
+            rounds = len(pairs)
+            peak = max(pair["short"]["peak_mib"] for pair in pairs)
+            ratio = rates["vecinity"] / rates[name]
+            scores = accuracy(record, name, cell["task"])
+            lines.append(f"| {NAMES[name]} | {rates[name] / 1e3:,.0f} | {ratio:.2g} x | {peak:.0f} | {scores} |")
+    machine = record["machine"]
+    lines += [
+        "",
+        f"{machine['cpu']}, {machine['cores']} cores, {record['date']}: training only, one thread, 100 dimensions, window 5, "
+        f"5 negatives, subsampling 1e-4, 3.2 M words, {rounds} round(s); accuracy after 5 epochs of 19 M words by one scorer "
+        "for all. `bench/words/run` measures it on your machine.",
+    ]
+    return "\n".join(lines)
+
+
+def accuracy(record: Entry, program: str, task: str) -> str:
+    """Means over the seeds, or dashes where nothing was measured."""
+    runs = [
+        run["scores"]
+        for run in record.get("accuracy", [])
+        if (run["program"], run["task"], run["dim"]) == (program, task, 100)
+    ]
+    if not runs:
+        return "- | - | -"
+    analogy, ws353, simlex = (mean(run[key] for run in runs) for key in ("analogy", "ws353", "simlex999"))
+    return f"{analogy:.1f} ({len(runs)}) | {ws353:.1f} | {simlex:.1f}"
+
+
+if __name__ == "__main__":
+    main()
