@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the table of the README from a record of the bench. usage: readme.py RECORD.json README.md"""
+"""Writes the table of the README from records of the bench. usage: readme.py RECORD.json [MORE.json ...] README.md"""
 
 import json
 import re
@@ -22,7 +22,8 @@ BEGIN, END = "<!-- bench/words: begin -->", "<!-- bench/words: end -->"
 
 
 def main() -> None:
-    record, readme = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    records, readme = [json.loads(Path(path).read_text()) for path in sys.argv[1:-1]], Path(sys.argv[-1])
+    record = {**records[0], **{part: sum((r.get(part, []) for r in records), []) for part in ("speed", "accuracy")}}
     text = readme.read_text()
     block = f"{BEGIN}\n{render(record)}\n{END}"
     pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}|@@TABLE@@", re.DOTALL)
