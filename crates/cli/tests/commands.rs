@@ -21,11 +21,13 @@ fn text() -> tempfile::TempDir {
 #[test]
 fn phrases_are_learned_applied_and_trained_with() {
     let folder = text();
-    let (code, out, err) =
-        run(folder.path(), &["phrases", "learn", "a.txt", "-o", "p.phrases", "--threshold", "1.5", "--text"]);
+    let (code, out, err) = run(
+        folder.path(),
+        &["phrases", "learn", "a.txt", "-o", "p.phrases", "--min-count", "30", "--threshold", "1.5", "--text"],
+    );
     assert_eq!(code, 0, "{err}");
-    // total 260, count(new) = count(york) = count(new york) = 60: (60 - 5) * 260 / 3600 = 3.97.
-    assert!(out.contains("new_york 60 (score 4)"), "{out}");
+    // total 260, count(new) = count(york) = count(new york) = 60: (60 - 30) * 260 / 3600 = 2.17.
+    assert!(out.contains("new_york 60 (score 2)"), "{out}");
     let (code, out, err) = run(folder.path(), &["phrases", "apply", "p.phrases", "a.txt", "-o", "-"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("new_york is large\n"), "{out}");

@@ -106,22 +106,19 @@ impl Phrases {
             let mut out = String::with_capacity(text.len());
             let mut key = String::new();
             for line in text.split_inclusive('\n') {
-                let mut last: Option<&str> = None;
-                for token in line.split_whitespace() {
-                    if let Some(before) = last {
-                        key.clear();
-                        key.extend([before, " ", token]);
-                        out.push_str(before);
-                        if pairs.contains(&key) {
-                            out.extend([&self.connector, token, " "]);
-                            last = None;
-                            continue;
-                        }
-                        out.push(' ');
+                let mut tokens = line.split_whitespace().peekable();
+                let mut separator = "";
+                while let Some(token) = tokens.next() {
+                    out.extend([separator, token]);
+                    separator = " ";
+                    let Some(&next) = tokens.peek() else { break };
+                    key.clear();
+                    key.extend([token, " ", next]);
+                    if pairs.contains(&key) {
+                        out.extend([&self.connector, next]);
+                        tokens.next();
                     }
-                    last = Some(token);
                 }
-                out.push_str(last.unwrap_or(""));
                 if line.ends_with('\n') {
                     out.push('\n');
                 }
