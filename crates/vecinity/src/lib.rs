@@ -5,6 +5,7 @@
 //!
 //! | room | from | to |
 //! |---|---|---|
+//! | [`histories`] | events | who did what, in order |
 //! | [`corpus`] | files | a [`vocab::Vocab`] and a stream of token ids |
 //! | [`models`] | a configuration | what a model does with one sequence |
 //! | [`train`] | corpus and model | [`embeddings::Embeddings`]: an input and an output matrix |
@@ -24,6 +25,7 @@ pub mod embeddings;
 pub mod error;
 pub mod eval;
 pub mod formats;
+pub mod histories;
 pub mod id;
 pub mod index;
 pub mod metadata;

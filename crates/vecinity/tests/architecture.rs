@@ -5,15 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 18] = [
+const PLAN: [(&str, &[&str]); 19] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("checksum", &[]),
     ("config", &["corpus", "models", "train"]),
-    ("corpus", &["vocab", "publish"]),
+    ("corpus", &["histories", "vocab", "publish"]),
     ("embeddings", &["vocab", "metadata"]),
     ("error", &[]),
     ("eval", &["ask", "embeddings", "index", "vocab"]),
     ("formats", &["embeddings", "vocab", "metadata", "publish", "tensors", "corpus"]),
+    ("histories", &["vocab"]),
     ("id", &[]),
     ("index", &[]),
     ("metadata", &["vocab"]),

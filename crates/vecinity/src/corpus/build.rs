@@ -7,6 +7,7 @@ use super::source::Source;
 use super::text::{BadByte, BadUtf8, Blocks, TextBlock, check, count_lines};
 use super::tokens::{Tokens, is_han_run};
 use crate::error::{Error, Result};
+use crate::histories::Numbers;
 use crate::vocab::Vocab;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -347,7 +348,7 @@ fn renumber(
     mut maps: Maps,
     folder: &Path,
     hasher: &mut blake3::Hasher,
-) -> Result<(Mapped, Mapped)> {
+) -> Result<(Numbers<u32>, Numbers<u64>)> {
     stream.rewind().map_err(Error::io(folder, "rewind"))?;
     let mut reader = BufReader::with_capacity(1 << 20, stream);
     let (mut tokens, mut ends) = (work_file(folder)?, work_file(folder)?);
@@ -379,7 +380,7 @@ fn renumber(
         }
     }
     let map = |file: &File| Mapped::open(file).map_err(Error::io(folder, "map"));
-    Ok((map(&tokens)?, map(&ends)?))
+    Ok((Numbers::Mapped(map(&tokens)?), Numbers::Mapped(map(&ends)?)))
 }
 
 /// A file that has no name and vanishes when it is closed.

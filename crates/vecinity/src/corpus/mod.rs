@@ -13,7 +13,7 @@
 //! file; afterwards they are renumbered to the final ids (rare tokens leave) and memory-mapped, so
 //! that epochs cost no parsing and no memory.
 //!
-//! May import: `vocab`, `id`, `publish`, `error`.  Used by: `train`, `models`.
+//! May import: `histories`, `vocab`, `id`, `publish`, `error`.  Used by: `train`, `models`.
 
 mod build;
 mod count;
@@ -28,8 +28,10 @@ pub use source::{Source, expand, unpack};
 pub use text::BadUtf8;
 pub use tokens::Tokens;
 
+use crate::error::{Error, Result};
+use crate::histories::Numbers;
+use crate::id::TokenId;
 use crate::vocab::Vocab;
-use vecinity_kernel::mapped::Mapped;
 
 /// Sequences of token ids with their vocabulary.
 ///
@@ -38,13 +40,75 @@ use vecinity_kernel::mapped::Mapped;
 #[derive(Debug)]
 pub struct Corpus {
     vocab: Vocab,
-    tokens: Mapped,
-    ends: Mapped,
+    tokens: Numbers<u32>,
+    ends: Numbers<u64>,
     fingerprint: String,
     report: Report,
 }
 
 impl Corpus {
+    /// Sequences that are in memory already, as rows of `items`: for the training part of a split.
+    ///
+    /// Counts and rows are those of these sequences alone: an item that does not occur in them at least
+    /// `min_count` times is not in the vocabulary, and sequences without any item left are dropped.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if no item is left.
+    pub fn from_sequences<'a>(
+        items: &Vocab,
+        sequences: impl Iterator<Item = &'a [u32]> + Clone,
+        min_count: u64,
+    ) -> Result<Self> {
+        let mut counts = vec![0u64; items.len()];
+        for &item in sequences.clone().flatten() {
+            counts[item as usize] += 1;
+        }
+        let token = |row: u32| items.token(TokenId(row));
+        let mut order: Vec<u32> =
+            (0..items.len() as u32).filter(|&row| counts[row as usize] >= min_count.max(1)).collect();
+        order.sort_unstable_by(|&a, &b| {
+            counts[b as usize].cmp(&counts[a as usize]).then_with(|| token(a).cmp(token(b)))
+        });
+        if order.is_empty() {
+            let most = counts.iter().max().copied().unwrap_or(0).max(1);
+            return Err(Error::data(
+                format!("no item occurs >= {min_count} times in the training part; the largest count is {most}"),
+                format!("use --min-count {most}"),
+            ));
+        }
+        let mut rows = vec![u32::MAX; items.len()];
+        for (row, &item) in order.iter().enumerate() {
+            rows[item as usize] = row as u32;
+        }
+        let vocab = Vocab::from_counts(order.iter().map(|&row| (token(row), counts[row as usize])))?;
+        let (mut tokens, mut ends, mut report) = (Vec::new(), Vec::new(), Report::default());
+        for sequence in sequences {
+            let before = tokens.len();
+            tokens.extend(sequence.iter().map(|&item| rows[item as usize]).filter(|&row| row != u32::MAX));
+            if tokens.len() > before {
+                ends.push(tokens.len() as u64);
+            }
+            report.lines += 1;
+            report.tokens += sequence.len() as u64;
+            report.longest_line = report.longest_line.max(sequence.len() as u64);
+        }
+        report.distinct = counts.iter().filter(|&&count| count > 0).count() as u64;
+        report.largest_count = counts.iter().max().copied().unwrap_or(0);
+        report.kept_tokens = tokens.len() as u64;
+        let mut hasher = blake3::Hasher::new();
+        for number in &tokens {
+            hasher.update(&number.to_le_bytes());
+        }
+        for end in &ends {
+            hasher.update(&u64::to_le_bytes(*end));
+        }
+        for (_, token, count) in vocab.iter() {
+            hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
+        }
+        let fingerprint = hasher.finalize().to_hex().to_string();
+        Ok(Self { vocab, tokens: tokens.into(), ends: ends.into(), fingerprint, report })
+    }
+
     /// The tokens that occur, with their counts in this corpus.
     #[must_use]
     pub fn vocab(&self) -> &Vocab {
@@ -54,13 +118,13 @@ impl Corpus {
     /// The ids of all sequences, each below `vocab().len()`.
     #[must_use]
     pub fn tokens(&self) -> &[u32] {
-        self.tokens.numbers(0..self.tokens.bytes().len()).unwrap_or(&[])
+        self.tokens.as_slice()
     }
 
     /// Where each sequence ends in [`Corpus::tokens`]: rising, the last is its length.
     #[must_use]
     pub fn ends(&self) -> &[u64] {
-        self.ends.numbers(0..self.ends.bytes().len()).unwrap_or(&[])
+        self.ends.as_slice()
     }
 
     /// Number of sequences that hold at least one token of the vocabulary.
@@ -71,7 +135,9 @@ impl Corpus {
 
     /// Tells the system that tokens `from..to` are not needed soon: they stop counting as memory in use.
     pub fn forget(&self, from: usize, to: usize) {
-        self.tokens.forget(from * 4..to * 4);
+        if let Numbers::Mapped(map) = &self.tokens {
+            map.forget(from * 4..to * 4);
+        }
     }
 
     /// A hash of the sequences and the vocabulary: equal data, equal fingerprint.

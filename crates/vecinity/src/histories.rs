@@ -1,0 +1,313 @@
+//! What each owner did, event by event: the form in which items are split, evaluated and asked.
+//!
+//! An *owner* is whoever the events of one history belong to: a user, a session, a basket. A history
+//! is in the order of time (if the data has times), otherwise in the order of the data. Items are
+//! rows of one vocabulary that counts all events; a training part has a vocabulary of its own.
+//!
+//! Everything is stored flat: the items of all histories one behind the other, and where each history
+//! ends. The numbers live in memory or in mapped work files, which larger-than-memory logs need.
+//!
+//! May import: `vocab`, `error`.  Used by: `corpus`.
+
+use crate::error::{Error, Result};
+use crate::vocab::Vocab;
+use std::ops::Range;
+use vecinity_kernel::mapped::{Mapped, Plain};
+
+/// Numbers in memory or in a mapped work file.
+#[derive(Debug)]
+pub enum Numbers<T> {
+    /// In memory.
+    Owned(Vec<T>),
+    /// In a file of numbers in this machine's byte order.
+    Mapped(Mapped),
+}
+
+impl<T: Plain> Numbers<T> {
+    /// All of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Self::Owned(numbers) => numbers,
+            Self::Mapped(map) => map.numbers(0..map.bytes().len()).unwrap_or(&[]),
+        }
+    }
+}
+
+impl<T> From<Vec<T>> for Numbers<T> {
+    fn from(numbers: Vec<T>) -> Self {
+        Self::Owned(numbers)
+    }
+}
+
+/// Many strings, stored one behind the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    text: String,
+    ends: Vec<u64>,
+}
+
+impl Names {
+    /// Appends a name.
+    pub fn push(&mut self, name: &str) {
+        self.text.push_str(name);
+        self.ends.push(self.text.len() as u64);
+    }
+
+    /// Name number `row`.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[must_use]
+    pub fn get(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        &self.text[start..self.ends[row] as usize]
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|row| self.get(row))
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Names {
+    fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
+        let mut all = Self::default();
+        for name in names {
+            all.push(name.as_ref());
+        }
+        all
+    }
+}
+
+/// A further column of the events: one value an event.
+#[derive(Debug)]
+pub struct Column {
+    /// Its name in the data.
+    pub name: String,
+    /// Its values.
+    pub values: Values,
+}
+
+/// The values of a [`Column`].
+#[derive(Debug)]
+pub enum Values {
+    /// Categories: event `e` has the value `names.get(codes[e])`.
+    Categories {
+        /// The distinct values.
+        names: Names,
+        /// One number of a name an event.
+        codes: Numbers<u32>,
+    },
+    /// Numbers; NaN where an event has none.
+    Numbers(Numbers<f32>),
+}
+
+/// The parts of [`Histories`].
+#[derive(Debug)]
+pub struct Parts {
+    /// The items, counted over all events, by falling count.
+    pub items: Vocab,
+    /// One name a history.
+    pub owners: Names,
+    /// Where each history ends: rising, the last is the number of events.
+    pub ends: Numbers<u64>,
+    /// The item of each event, a row of `items`.
+    pub item: Numbers<u32>,
+    /// The time of each event in milliseconds since 1970, if the data has times.
+    pub time: Option<Numbers<i64>>,
+    /// The weight of each event (a rating, a quantity), if the data has weights.
+    pub weight: Option<Numbers<f32>>,
+    /// Further columns.
+    pub columns: Vec<Column>,
+    /// Whether the order within a history means something; false for baskets.
+    pub ordered: bool,
+}
+
+/// All histories of a data set.
+#[derive(Debug)]
+pub struct Histories {
+    parts: Parts,
+}
+
+/// One history.
+#[derive(Debug, Clone)]
+pub struct History<'a> {
+    /// Whose it is.
+    pub owner: &'a str,
+    /// Its items in order, rows of [`Histories::items`].
+    pub items: &'a [u32],
+    /// Their times in milliseconds since 1970, if the data has times.
+    pub times: Option<&'a [i64]>,
+    /// Their weights, if the data has weights.
+    pub weights: Option<&'a [f32]>,
+    /// Where its events stand among all events: for [`Histories::columns`].
+    pub events: Range<usize>,
+}
+
+impl Histories {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if their lengths disagree or an item is not in the vocabulary.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let events = parts.item.as_slice().len();
+        let ends = parts.ends.as_slice();
+        let whole = ends.len() == parts.owners.len()
+            && ends.is_sorted()
+            && ends.last().copied().unwrap_or(0) == events as u64
+            && parts.time.as_ref().is_none_or(|time| time.as_slice().len() == events)
+            && parts.weight.as_ref().is_none_or(|weight| weight.as_slice().len() == events)
+            && parts.columns.iter().all(|column| match &column.values {
+                Values::Categories { names, codes } => {
+                    codes.as_slice().len() == events && codes.as_slice().iter().all(|&c| (c as usize) < names.len())
+                }
+                Values::Numbers(numbers) => numbers.as_slice().len() == events,
+            })
+            && parts.item.as_slice().iter().all(|&item| (item as usize) < parts.items.len());
+        if !whole {
+            return Err(Error::data("the parts of the histories disagree", "this is a bug, please report it"));
+        }
+        Ok(Self { parts })
+    }
+
+    /// Small data in memory: `(owner, items)` in order, without times.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for an empty item id.
+    pub fn from_lists<O: AsRef<str>, I: AsRef<str>>(lists: &[(O, Vec<I>)], ordered: bool) -> Result<Self> {
+        let mut counts = std::collections::BTreeMap::<&str, u64>::new();
+        for item in lists.iter().flat_map(|(_, items)| items) {
+            *counts.entry(item.as_ref()).or_default() += 1;
+        }
+        let mut order: Vec<(&str, u64)> = counts.into_iter().collect();
+        order.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        let items = Vocab::from_counts(order)?;
+        let rows = |id: &I| items.get(id.as_ref()).map_or(0, |id| id.0);
+        let item: Vec<u32> = lists.iter().flat_map(|(_, items)| items.iter().map(rows)).collect();
+        let ends: Vec<u64> = lists
+            .iter()
+            .scan(0, |end, (_, items)| {
+                *end += items.len() as u64;
+                Some(*end)
+            })
+            .collect();
+        let owners = lists.iter().map(|(owner, _)| owner).collect();
+        Self::new(Parts {
+            items,
+            owners,
+            ends: ends.into(),
+            item: item.into(),
+            time: None,
+            weight: None,
+            columns: Vec::new(),
+            ordered,
+        })
+    }
+
+    /// The items with their counts over all events.
+    #[must_use]
+    pub fn items(&self) -> &Vocab {
+        &self.parts.items
+    }
+
+    /// Number of histories.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts.owners.len()
+    }
+
+    /// Whether there is no history.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.owners.is_empty()
+    }
+
+    /// Number of events.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.parts.item.as_slice().len()
+    }
+
+    /// Whether the order within a history means something.
+    #[must_use]
+    pub fn ordered(&self) -> bool {
+        self.parts.ordered
+    }
+
+    /// Whether events have times.
+    #[must_use]
+    pub fn timed(&self) -> bool {
+        self.parts.time.is_some()
+    }
+
+    /// Further columns of the events.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.parts.columns
+    }
+
+    /// History number `row`.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[must_use]
+    pub fn history(&self, row: usize) -> History<'_> {
+        let ends = self.parts.ends.as_slice();
+        let events = if row == 0 { 0 } else { ends[row - 1] as usize }..ends[row] as usize;
+        History {
+            owner: self.parts.owners.get(row),
+            items: &self.parts.item.as_slice()[events.clone()],
+            times: self.parts.time.as_ref().map(|time| &time.as_slice()[events.clone()]),
+            weights: self.parts.weight.as_ref().map(|weight| &weight.as_slice()[events.clone()]),
+            events,
+        }
+    }
+
+    /// All histories, in order.
+    pub fn iter(&self) -> impl Iterator<Item = History<'_>> {
+        (0..self.len()).map(|row| self.history(row))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_become_histories_with_items_by_falling_count() {
+        let lists = [("ann", vec!["b", "a"]), ("bob", vec![]), ("cid", vec!["a"])];
+        let histories = Histories::from_lists(&lists, true).unwrap();
+        assert_eq!((histories.len(), histories.events()), (3, 3));
+        assert_eq!(histories.items().iter().map(|(_, id, n)| (id, n)).collect::<Vec<_>>(), [("a", 2), ("b", 1)]);
+        let all: Vec<(&str, &[u32])> = histories.iter().map(|h| (h.owner, h.items)).collect();
+        assert_eq!(all, [("ann", &[1, 0][..]), ("bob", &[]), ("cid", &[0])]);
+    }
+
+    #[test]
+    fn parts_that_disagree_are_refused() {
+        let parts = Parts {
+            items: Vocab::from_counts([("a", 1)]).unwrap(),
+            owners: ["x"].into_iter().collect(),
+            ends: vec![1].into(),
+            item: vec![7].into(),
+            time: None,
+            weight: None,
+            columns: Vec::new(),
+            ordered: true,
+        };
+        assert!(Histories::new(parts).is_err());
+    }
+}
