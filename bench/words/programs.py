@@ -140,13 +140,13 @@ class Vecinity(Program):
         return {**super().describe(), "compiler": build.compiler_version("rustc")}
 
 
-class VecinityWide(Vecinity):
-    """Ours with `--noise-sharing wide`: fewer noise words of greater weight (negative sampling only)."""
+class VecinityWindow(Vecinity):
+    """Ours with `--noise-sharing window`: all noise words of a window (skip-gram with negative sampling only)."""
 
-    name = "vecinity-wide"
+    name = "vecinity-window"
 
     def train(self, setting: Setting, corpus: str) -> Command:
-        return [*super().train(setting, corpus), "--noise-sharing", "wide"]
+        return [*super().train(setting, corpus), "--noise-sharing", "window"]
 
 
 class Gensim(Program):
@@ -246,5 +246,5 @@ class FastText(Compiled):
 
 def all_programs(vecinity: Path | None) -> dict[str, Program]:
     """Every program by name, ours first; `vecinity` names a binary to use in place of a fresh release build."""
-    programs: list[Program] = [Vecinity(vecinity), VecinityWide(vecinity), Gensim(), Word2vecC(), FastText()]
+    programs: list[Program] = [Vecinity(vecinity), VecinityWindow(vecinity), Gensim(), Word2vecC(), FastText()]
     return {program.name: program for program in programs}

@@ -13,7 +13,7 @@ from table import TITLES, words_per_second
 Entry = dict[str, Any]
 NAMES = {
     "vecinity": "**Vecinity**",
-    "vecinity-wide": "**Vecinity**, `--noise-sharing wide`",
+    "vecinity-window": "**Vecinity**, `--noise-sharing window`",
     "gensim": "gensim",
     "word2vec.c": "word2vec.c",
     "fasttext": "fastText",
@@ -45,7 +45,7 @@ def render(record: Entry) -> str:
         lines.append(f"| *{TITLES[cell['task']]}* | | | | | | |")
         rates = {name: median(words_per_second(pairs, cell["words"], "cpu")) for name, pairs in cell["pairs"].items()}
         for name, pairs in cell["pairs"].items():
-            if name == "vecinity-wide" and cell["task"] == "sg-hs":
+            if name == "vecinity-window" and cell["task"] != "sg-ns":
                 continue
             rounds = len(pairs)
             peak = max(pair["short"]["peak_mib"] for pair in pairs)

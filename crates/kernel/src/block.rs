@@ -9,25 +9,41 @@
 //! x_i += sum_j g_ij o_j     o_j += sum_i g_ij x_i
 //! ```
 //!
-//! All scores come from the old values. The updates run over groups of at most six inputs (eight for a
-//! single candidate); within a group both sides are the values at its start, and the next group sees
-//! the candidates as this one left them: the order of plain stochastic gradient descent.
+//! All scores come from the old values. The updates run over groups of at most six inputs; within a
+//! group both sides are the values at its start, and the next group sees the candidates as this one
+//! left them: the order of plain stochastic gradient descent.
 //!
 //! Treating a whole block at once is where the speed comes from: each row is loaded once for several
 //! inputs, and the multiply-add units are the limit instead of the cache (Ji et al. 2016,
-//! arXiv:1604.04661). Scores are computed in register tiles (4x3, 3x4, 2x6, 1x8 accumulators), the
-//! sigmoid for all of them at once, and the update in one pass that holds up to six inputs and their
-//! gradients in registers while the candidates stream by.
+//! arXiv:1604.04661). Scores are computed in register tiles (6x2, 5x2, 4x3, 3x4, 2x6, 1x8 accumulators)
+//! whose sums leave as one register a candidate, go through the sigmoid while the next tile is
+//! multiplied, and the update is one pass that holds up to six inputs and their gradients in registers
+//! while the candidates stream by.
 //!
 //! Rows that occur twice among the inputs or candidates are updated twice, as they should be.
 
 use crate::isa::{Isa, dispatch};
 use crate::lanes::Lanes;
-use crate::rows::Rows;
+use crate::rows::{ALIGN, Rows, SharedRows, prefetch};
 use std::marker::PhantomData;
 
-/// Columns of the gradient matrix are padded to this many inputs.
+/// The most inputs of a group: with their updates they fill twelve of sixteen registers.
+const GROUP: usize = 6;
+/// Rows of the gradient matrix are padded to a multiple of this many inputs: the widest register.
 const LEAD: usize = 16;
+/// Sums are written this many at a time.
+const SUMS: usize = 8;
+
+/// The size of the next group of inputs when `rest` are left: none larger than [`GROUP`], and nearly
+/// equal ones at the end, since small groups wait for their own sums.
+#[inline(always)]
+fn next_group(rest: usize) -> usize {
+    match rest {
+        0..=GROUP => rest,
+        7..=12 => rest.div_ceil(2),
+        _ => GROUP,
+    }
+}
 
 /// What a block should predict for its candidates.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +65,35 @@ impl Labels<'_> {
             Self::FirstIsTrue | Self::FirstThenNoise(_) => f32::from(u8::from(candidate == 0)),
             Self::All(label) => label,
             Self::Each(labels) => labels[candidate],
+        }
+    }
+
+    /// Labels and weights of `L::WIDTH` candidates from `j` on; anything behind candidate `n - 1`.
+    ///
+    /// # Safety
+    /// The instruction set of `L`; `Each` has `n` labels.
+    #[inline(always)]
+    unsafe fn lanes<L: Lanes>(self, j: usize, n: usize) -> (L, L) {
+        /// One, then zeros, then zeros again for the lanes behind the first register.
+        const FIRST: [f32; 2 * LEAD] = {
+            let mut lanes = [0.0; 2 * LEAD];
+            lanes[0] = 1.0;
+            lanes
+        };
+        // SAFETY: `FIRST` has `WIDTH` floats from 0 and from 1 on; `each` from `j` on where it is loaded whole.
+        unsafe {
+            let (one, first) = (L::splat(1.0), L::load(FIRST.as_ptr().add(usize::from(j > 0))));
+            match self {
+                Self::FirstIsTrue => (first, one),
+                Self::FirstThenNoise(weight) => (first, L::splat(1.0 - weight).mul_add(first, L::splat(weight))),
+                Self::All(label) => (L::splat(label), one),
+                Self::Each(each) if j + L::WIDTH <= n => (L::load(each.as_ptr().add(j)), one),
+                Self::Each(each) => {
+                    let mut rest = [0.0; LEAD];
+                    rest[..n - j].copy_from_slice(&each[j..n]);
+                    (L::load(rest.as_ptr()), one)
+                }
+            }
         }
     }
 
@@ -82,7 +127,9 @@ pub struct Block {
     inputs: Vec<*mut f32>,
     sinks: Vec<*mut f32>,
     candidates: Vec<*mut f32>,
-    /// Scores, later gradients: candidate-major, `[n][lead]`.
+    /// Rows that will be needed soon; only ever prefetched.
+    expected: Vec<*mut f32>,
+    /// Scores, later gradients: a row of `lead` a candidate; of a single input one row of all candidates.
     gradients: Vec<f32>,
     weights: Vec<f32>,
 }
@@ -112,8 +159,19 @@ impl Block {
             inputs: Vec::new(),
             sinks: Vec::new(),
             candidates: Vec::new(),
+            expected: Vec::new(),
             gradients: Vec::new(),
             weights: Vec::new(),
+        }
+    }
+
+    /// Says that `row` of `table` will be needed soon: the next update brings it into the cache, a line
+    /// between every few multiplications. (All lines at once would wait for each other.) A hint: rows
+    /// out of range are ignored.
+    #[inline]
+    pub fn expect(&mut self, table: &SharedRows, row: u32) {
+        if (row as usize) < table.rows() {
+            self.expected.push(table.pointer(row as usize));
         }
     }
 
@@ -156,9 +214,12 @@ impl Block {
             sinks.table.fill(&mut self.sinks, sinks.ids);
         }
         candidates.table.fill(&mut self.candidates, candidates.ids);
-        let lead = m.next_multiple_of(LEAD);
-        if self.gradients.len() < lead * n {
-            self.gradients.resize(lead * n, 0.0);
+        // A single input has one row of all candidates, others a row for each. The last group starts at or
+        // before input 6 of 12 and writes `SUMS` sums.
+        let lead = if m <= 12 { LEAD } else { (m + SUMS).next_multiple_of(LEAD) };
+        let floats = if m == 1 { n.next_multiple_of(LEAD) } else { lead * n };
+        if self.gradients.len() < floats {
+            self.gradients.resize(floats, 0.0);
         }
         Bound { block: self, dim, m, n, lead, pooled, rows: PhantomData }
     }
@@ -184,6 +245,8 @@ struct Task<'a> {
     inputs: &'a [*mut f32],
     sinks: &'a [*mut f32],
     candidates: &'a [*mut f32],
+    /// Rows to prefetch; not to be read.
+    expected: &'a [*mut f32],
     gradients: *mut f32,
     lead: usize,
     dim: usize,
@@ -212,8 +275,8 @@ impl Bound<'_> {
         let mut scale = Scale { rate, weights: std::ptr::null() };
         if let Some(weights) = weights {
             assert_eq!(weights.len(), self.m, "one weight for each input");
-            if self.block.weights.len() < self.lead {
-                self.block.weights.resize(self.lead, 0.0);
+            if self.block.weights.len() < self.m + LEAD {
+                self.block.weights.resize(self.m + LEAD, 0.0);
             }
             self.block.weights[..self.m].copy_from_slice(weights);
             scale.weights = self.block.weights.as_ptr();
@@ -221,8 +284,8 @@ impl Bound<'_> {
         let isa = self.block.isa;
         let task = self.task();
         // SAFETY: `for_isa` checked the instruction set; `bind` made every pointer valid for a padded row
-        // (a multiple of every lane width, at least `dim`), `gradients` for `n * lead`; `weights` is null
-        // or valid for `lead`; the tables are borrowed for the life of `self`.
+        // (a multiple of every lane width, at least `dim`), `gradients` as `bind` says; `weights` is
+        // null or valid for `m + LEAD`; the tables are borrowed for the life of `self`.
         unsafe { dispatch!(isa, score(task: Task<'_>, labels: Labels<'_>, scale: Scale)) }
     }
 
@@ -237,6 +300,7 @@ impl Bound<'_> {
         let task = self.task();
         // SAFETY: as in `score`.
         unsafe { dispatch!(isa, train(task: Task<'_>, labels: Labels<'_>, scale: Scale)) }
+        self.block.expected.clear();
     }
 
     /// Applies the gradients to both sides.
@@ -246,19 +310,25 @@ impl Bound<'_> {
         let task = self.task();
         // SAFETY: as in `score`.
         unsafe { dispatch!(isa, update(task: Task<'_>)) }
+        self.block.expected.clear();
     }
 
     /// Gradient of input `i` and candidate `j`, between `score` and `update`.
     #[must_use]
     pub fn gradient(&self, i: usize, j: usize) -> f32 {
-        assert!(i < self.m && j < self.n);
-        self.block.gradients[j * self.lead + i]
+        self.block.gradients[self.position(i, j)]
     }
 
     /// Multiplies the gradient of input `i` and candidate `j`: 0 takes the pair out of the block.
     pub fn scale(&mut self, i: usize, j: usize, factor: f32) {
-        assert!(i < self.m && j < self.n);
-        self.block.gradients[j * self.lead + i] *= factor;
+        let at = self.position(i, j);
+        self.block.gradients[at] *= factor;
+    }
+
+    /// Where the gradient of a pair stands.
+    fn position(&self, i: usize, j: usize) -> usize {
+        assert!(i < self.m && j < self.n, "input {i} of {}, candidate {j} of {}", self.m, self.n);
+        if self.m == 1 { j } else { j * self.lead + i }
     }
 
     fn task(&mut self) -> Task<'_> {
@@ -268,6 +338,7 @@ impl Bound<'_> {
             inputs,
             sinks: if self.pooled { &block.sinks[..self.m] } else { inputs },
             candidates: &block.candidates[..self.n],
+            expected: &block.expected,
             gradients: block.gradients.as_mut_ptr(),
             lead: self.lead,
             dim: self.dim,
@@ -297,64 +368,64 @@ unsafe fn train<L: Lanes>(task: Task<'_>, labels: Labels<'_>, scale: Scale) {
 #[inline(always)]
 unsafe fn score<L: Lanes>(task: Task<'_>, labels: Labels<'_>, scale: Scale) {
     let (m, n) = (task.inputs.len(), task.candidates.len());
-    // SAFETY: in range by construction of the tiles; see `Task`.
+    // SAFETY: groups end at or before `m`; see `Task`.
     unsafe {
-        if n == 1 {
-            // One candidate: let the inputs play the long side of the tile.
-            scores_of_one::<L>(task, task.candidates[0], task.inputs, task.gradients, 1);
-        } else {
-            // Four candidates (or a multiple) fill tiles of three inputs, other numbers tiles of four;
-            // groups of nearly equal size, since tiles of one row wait for their own sums.
-            let groups = m.div_ceil(if n % 4 == 0 { 3 } else { 4 });
-            let mut i = 0;
-            for group in 0..groups {
-                let end = m * (group + 1) / groups;
-                let g = task.gradients.add(i);
-                match end - i {
-                    1 => scores_of_one::<L>(task, task.inputs[i], task.candidates, g, task.lead),
-                    2 => scores_of::<L, 2>(task, i, g),
-                    3 => scores_of::<L, 3>(task, i, g),
-                    _ => scores_of::<L, 4>(task, i, g),
-                }
-                i = end;
-            }
+        if m == 1 {
+            return score_one::<L>(task, labels, scale);
         }
         let mut i = 0;
         while i < m {
-            let rate = L::splat(scale.rate);
-            let rates = if scale.weights.is_null() { rate } else { L::load(scale.weights.add(i)).mul(rate) };
-            for j in 0..n {
-                let at = task.gradients.add(j * task.lead + i);
-                let (label, weight) = (L::splat(labels.of(j)), L::splat(labels.weight_of(j)));
-                label.sub(L::load(at).sigmoid()).mul(rates.mul(weight)).store(at);
+            let size = next_group(m - i);
+            match size {
+                1 => scores_of::<L, 1>(task, i),
+                2 => scores_of::<L, 2>(task, i),
+                3 => scores_of::<L, 3>(task, i),
+                4 => scores_of::<L, 4>(task, i),
+                5 => scores_of::<L, 5>(task, i),
+                _ => scores_of::<L, 6>(task, i),
             }
-            i += L::WIDTH;
+            i += size;
+        }
+        // In a loop of its own: the sigmoids of several candidates then overlap.
+        for j in 0..n {
+            let rate = L::splat(scale.rate * labels.weight_of(j));
+            let label = L::splat(labels.of(j));
+            let mut i = 0;
+            while i < m {
+                let at = task.gradients.add(j * task.lead + i);
+                let weights = scale.weights;
+                let rate = if weights.is_null() { rate } else { L::load(weights.add(i)).mul(rate) };
+                label.sub(L::load(at).sigmoid()).mul(rate).store(at);
+                i += L::WIDTH;
+            }
         }
     }
 }
 
 /// Scores of `TI` inputs from `i` on with all candidates, in tiles of about twelve accumulators.
 #[inline(always)]
-unsafe fn scores_of<L: Lanes, const TI: usize>(task: Task<'_>, i: usize, g: *mut f32) {
+unsafe fn scores_of<L: Lanes, const TI: usize>(task: Task<'_>, i: usize) {
     let n = task.candidates.len();
-    let long = 12 / TI;
-    let mut j = 0;
+    let long = 12 / TI.max(2);
     // SAFETY: `i + TI <= m`, and every tile ends at or before `n`.
     unsafe {
         let inputs: [*mut f32; TI] = std::array::from_fn(|k| *task.inputs.get_unchecked(i + k));
+        let mut j = 0;
         while j < n {
-            let rest = (n - j).min(long);
-            let g = g.add(j * task.lead);
-            match rest {
+            let rest = n - j;
+            // Two tiles of equal size at the end: a tile of one candidate waits for its own sums.
+            let size = if rest > long && rest < 2 * long { rest.div_ceil(2) } else { rest.min(long) };
+            let g = task.gradients.add(j * task.lead + i);
+            match size {
                 1 => tile::<L, TI, 1>(task, &inputs, j, g),
                 2 => tile::<L, TI, 2>(task, &inputs, j, g),
-                3 => tile::<L, TI, 3>(task, &inputs, j, g),
+                3 if TI <= 4 => tile::<L, TI, 3>(task, &inputs, j, g),
                 4 if TI <= 3 => tile::<L, TI, 4>(task, &inputs, j, g),
                 5 if TI <= 2 => tile::<L, TI, 5>(task, &inputs, j, g),
-                _ if TI <= 2 => tile::<L, TI, 6>(task, &inputs, j, g),
+                6 if TI <= 2 => tile::<L, TI, 6>(task, &inputs, j, g),
                 _ => std::hint::unreachable_unchecked(),
             }
-            j += rest;
+            j += size;
         }
     }
 }
@@ -394,49 +465,50 @@ unsafe fn tile<L: Lanes, const TI: usize, const TO: usize>(
             c += L::WIDTH;
         }
         for (o, acc) in acc.iter().enumerate() {
-            let sums = L::sum4(acc[0], acc[1.min(TI - 1)], acc[2.min(TI - 1)], acc[3.min(TI - 1)]);
-            for (i, &sum) in sums.iter().enumerate().take(TI) {
-                *g.add(o * task.lead + i) = sum;
-            }
+            // Sums behind the group are overwritten by the next one, or lie in the padding.
+            L::store_sums(std::array::from_fn(|i| acc[i.min(TI - 1)]), g.add(o * task.lead));
         }
     }
 }
 
-/// Scores of one row with many others; `g` advances by `step` a row.
+/// Gradients of one input with all candidates; here the lanes are candidates.
 #[inline(always)]
-unsafe fn scores_of_one<L: Lanes>(task: Task<'_>, one: *mut f32, many: &[*mut f32], g: *mut f32, step: usize) {
-    let mut j = 0;
-    // SAFETY: every tile ends at or before `many.len()`.
+unsafe fn score_one<L: Lanes>(task: Task<'_>, labels: Labels<'_>, scale: Scale) {
+    let n = task.candidates.len();
+    let g = task.gradients;
+    // SAFETY: every strip ends at or before `n`; `g` has room for `n` rounded up to `LEAD`.
     unsafe {
-        while j < many.len() {
-            let rest = (many.len() - j).min(8);
-            let rows = many.as_ptr().add(j);
-            let g = g.add(j * step);
-            match rest {
-                1 => strip::<L, 1>(task.dim, one, rows, g, step),
-                2 => strip::<L, 2>(task.dim, one, rows, g, step),
-                3 => strip::<L, 3>(task.dim, one, rows, g, step),
-                4 => strip::<L, 4>(task.dim, one, rows, g, step),
-                5 => strip::<L, 5>(task.dim, one, rows, g, step),
-                6 => strip::<L, 6>(task.dim, one, rows, g, step),
-                7 => strip::<L, 7>(task.dim, one, rows, g, step),
-                _ => strip::<L, 8>(task.dim, one, rows, g, step),
+        let one = *task.inputs.get_unchecked(0);
+        let rate = scale.rate * if scale.weights.is_null() { 1.0 } else { *scale.weights };
+        let mut j = 0;
+        while j < n {
+            let (rows, to) = (task.candidates.as_ptr().add(j), g.add(j));
+            match n - j {
+                1 => strip::<L, 1>(task.dim, one, rows, to),
+                2 => strip::<L, 2>(task.dim, one, rows, to),
+                3 => strip::<L, 3>(task.dim, one, rows, to),
+                4 => strip::<L, 4>(task.dim, one, rows, to),
+                5 => strip::<L, 5>(task.dim, one, rows, to),
+                6 => strip::<L, 6>(task.dim, one, rows, to),
+                7 => strip::<L, 7>(task.dim, one, rows, to),
+                _ => strip::<L, 8>(task.dim, one, rows, to),
             }
-            j += rest;
+            j += SUMS;
+        }
+        let mut j = 0;
+        while j < n {
+            let at = g.add(j);
+            let (label, weight) = labels.lanes::<L>(j, n);
+            label.sub(L::load(at).sigmoid()).mul(weight.mul(L::splat(rate))).store(at);
+            j += L::WIDTH;
         }
     }
 }
 
 /// Scores of one row with `T` others.
 #[inline(always)]
-unsafe fn strip<L: Lanes, const T: usize>(
-    dim: usize,
-    one: *const f32,
-    many: *const *mut f32,
-    g: *mut f32,
-    step: usize,
-) {
-    // SAFETY: `many` holds `T` row pointers, `g` has room for `T` steps.
+unsafe fn strip<L: Lanes, const T: usize>(dim: usize, one: *const f32, many: *const *mut f32, g: *mut f32) {
+    // SAFETY: `many` holds `T` row pointers, `g` has room for a strip.
     unsafe {
         let rows: [*mut f32; T] = std::array::from_fn(|k| *many.add(k));
         let mut acc = [L::zero(); T];
@@ -448,13 +520,7 @@ unsafe fn strip<L: Lanes, const T: usize>(
             }
             c += L::WIDTH;
         }
-        for k in (0..T).step_by(4) {
-            let last = T - 1;
-            let sums = L::sum4(acc[k], acc[(k + 1).min(last)], acc[(k + 2).min(last)], acc[(k + 3).min(last)]);
-            for (q, &sum) in sums.iter().enumerate().take(T - k) {
-                *g.add((k + q) * step) = sum;
-            }
-        }
+        L::store_sums(std::array::from_fn(|k| acc[k.min(T - 1)]), g);
     }
 }
 
@@ -467,92 +533,96 @@ unsafe fn strip<L: Lanes, const T: usize>(
 #[inline(always)]
 unsafe fn update<L: Lanes>(task: Task<'_>) {
     let m = task.inputs.len();
-    // Several inputs at a time, in groups of nearly equal size.
-    let (most, single) = if task.candidates.len() == 1 { (8, true) } else { (6, false) };
-    let groups = m.div_ceil(most);
     let mut i = 0;
-    for group in 0..groups {
-        let end = m * (group + 1) / groups;
-        // SAFETY: `i + TI = end <= m`.
+    while i < m {
+        let size = next_group(m - i);
+        // SAFETY: `i + size <= m`.
         unsafe {
-            match (end - i, single) {
-                (1, false) => push::<L, 1>(task, i),
-                (2, false) => push::<L, 2>(task, i),
-                (3, false) => push::<L, 3>(task, i),
-                (4, false) => push::<L, 4>(task, i),
-                (5, false) => push::<L, 5>(task, i),
-                (6, false) => push::<L, 6>(task, i),
-                (1, true) => push_one::<L, 1>(task, i),
-                (2, true) => push_one::<L, 2>(task, i),
-                (3, true) => push_one::<L, 3>(task, i),
-                (4, true) => push_one::<L, 4>(task, i),
-                (5, true) => push_one::<L, 5>(task, i),
-                (6, true) => push_one::<L, 6>(task, i),
-                (7, true) => push_one::<L, 7>(task, i),
-                (8, true) => push_one::<L, 8>(task, i),
-                _ => std::hint::unreachable_unchecked(),
+            match size {
+                1 => push::<L, 1>(task, i),
+                2 => push::<L, 2>(task, i),
+                3 => push::<L, 3>(task, i),
+                4 => push::<L, 4>(task, i),
+                5 => push::<L, 5>(task, i),
+                _ => push::<L, 6>(task, i),
             }
         }
-        i = end;
+        i += size;
+    }
+}
+
+/// Prefetches the cache line of column `c` of every expected row, once a block.
+#[inline(always)]
+fn expect(task: Task<'_>, i: usize, c: usize) {
+    if i == 0 && c.is_multiple_of(ALIGN) {
+        for row in task.expected {
+            prefetch(row.wrapping_add(c));
+        }
     }
 }
 
 /// Updates `TI` inputs from `i` on and all candidates: inputs and their sums stay in registers.
 #[inline(always)]
 unsafe fn push<L: Lanes, const TI: usize>(task: Task<'_>, i: usize) {
-    // SAFETY: `i + TI <= m`; see `Task`.
+    // SAFETY: the caller's promise; rows are padded to `ALIGN` floats, a multiple of both steps.
     unsafe {
-        let inputs: [*mut f32; TI] = std::array::from_fn(|k| *task.inputs.get_unchecked(i + k));
-        let sinks: [*mut f32; TI] = std::array::from_fn(|k| *task.sinks.get_unchecked(i + k));
-        let g = task.gradients.add(i);
         let mut c = 0;
-        while c < task.dim {
-            let x: [L; TI] = std::array::from_fn(|k| L::load(inputs[k].add(c)));
-            let mut dx = [L::zero(); TI];
-            for (j, &output) in task.candidates.iter().enumerate() {
-                let at = output.add(c);
-                let y = L::load(at);
-                let mut new = y;
-                let g = g.add(j * task.lead);
-                for k in 0..TI {
-                    let gk = L::splat(*g.add(k));
-                    dx[k] = gk.mul_add(y, dx[k]);
-                    new = gk.mul_add(x[k], new);
-                }
-                new.store(at);
+        if TI <= 2 && 2 * L::WIDTH <= ALIGN {
+            // Few inputs make short sums that wait for each other: two registers a row at a time.
+            while c < task.dim {
+                push_columns::<L, TI, 2>(task, i, c);
+                c += 2 * L::WIDTH;
             }
-            // Read again rather than kept: the same row may stand twice among the inputs.
-            for k in 0..TI {
-                let at = sinks[k].add(c);
-                L::load(at).add(dx[k]).store(at);
+        } else {
+            while c < task.dim {
+                push_columns::<L, TI, 1>(task, i, c);
+                c += L::WIDTH;
             }
-            c += L::WIDTH;
         }
     }
 }
 
-/// The same for a single candidate: here the candidate and all gradients stay in registers.
+/// [`push`] for `COLUMNS` registers of each row, from column `c` on.
 #[inline(always)]
-unsafe fn push_one<L: Lanes, const TI: usize>(task: Task<'_>, i: usize) {
-    // SAFETY: `i + TI <= m`, and there is one candidate; see `Task`.
+unsafe fn push_columns<L: Lanes, const TI: usize, const COLUMNS: usize>(task: Task<'_>, i: usize, c: usize) {
+    let lead = if task.inputs.len() == 1 { 1 } else { task.lead };
+    expect(task, i, c);
+    // SAFETY: `i + TI <= m`; see `Task`.
     unsafe {
-        let inputs: [*mut f32; TI] = std::array::from_fn(|k| *task.inputs.get_unchecked(i + k));
-        let sinks: [*mut f32; TI] = std::array::from_fn(|k| *task.sinks.get_unchecked(i + k));
-        let g: [L; TI] = std::array::from_fn(|k| L::splat(*task.gradients.add(i + k)));
-        let output = *task.candidates.get_unchecked(0);
-        let mut c = 0;
-        while c < task.dim {
-            let y = L::load(output.add(c));
-            let mut new = y;
-            for k in 0..TI {
-                new = g[k].mul_add(L::load(inputs[k].add(c)), new);
+        let g = task.gradients.add(i);
+        let inputs: [*mut f32; TI] = std::array::from_fn(|k| task.inputs.get_unchecked(i + k).add(c));
+        let x: [[L; TI]; COLUMNS] =
+            std::array::from_fn(|column| std::array::from_fn(|k| L::load(inputs[k].add(column * L::WIDTH))));
+        let mut dx = [[L::zero(); TI]; COLUMNS];
+        for (j, &output) in task.candidates.iter().enumerate() {
+            let g = g.add(j * lead);
+            for column in 0..COLUMNS {
+                let at = output.add(c + column * L::WIDTH);
+                let y = L::load(at);
+                // Long sums in two chains: half the wait, and there are units to spare for joining them.
+                let (mut new, mut more) = (y, L::zero());
+                for k in 0..TI {
+                    let gk = L::splat(*g.add(k));
+                    dx[column][k] = gk.mul_add(y, dx[column][k]);
+                    if TI < 5 || k < 3 {
+                        new = gk.mul_add(x[column][k], new);
+                    } else {
+                        more = gk.mul_add(x[column][k], more);
+                    }
+                }
+                if TI >= 5 {
+                    new = new.add(more);
+                }
+                new.store(at);
             }
-            for k in 0..TI {
-                let at = sinks[k].add(c);
-                g[k].mul_add(y, L::load(at)).store(at);
+        }
+        // Read again rather than kept: the same row may stand twice among the inputs.
+        for k in 0..TI {
+            let sink = task.sinks.get_unchecked(i + k).add(c);
+            for (column, dx) in dx.iter().enumerate() {
+                let at = sink.add(column * L::WIDTH);
+                L::load(at).add(dx[k]).store(at);
             }
-            new.store(output.add(c));
-            c += L::WIDTH;
         }
     }
 }

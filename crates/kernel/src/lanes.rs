@@ -37,11 +37,11 @@ pub(crate) trait Lanes: Copy {
     unsafe fn exp2_of_integer(self) -> Self;
     /// The sum of the lanes.
     unsafe fn sum(self) -> f32;
-    /// The lane sums of four registers at once (cheaper than four [`Lanes::sum`]).
+    /// Writes the lane sums of eight registers to eight floats; cheaper than eight [`Lanes::sum`].
     #[inline(always)]
-    unsafe fn sum4(a: Self, b: Self, c: Self, d: Self) -> [f32; 4] {
-        // SAFETY: the caller's promise covers `sum`.
-        unsafe { [a.sum(), b.sum(), c.sum(), d.sum()] }
+    unsafe fn store_sums(registers: [Self; 8], to: *mut f32) {
+        // SAFETY: the caller promises eight writable floats; its promise covers `sum`.
+        unsafe { to.cast::<[f32; 8]>().write_unaligned(registers.map(|register| register.sum())) }
     }
 
     /// `1 / (1 + exp(-x))`, with `x` clamped to `[-20, 20]`; absolute error below 2e-6.
@@ -210,11 +210,13 @@ mod x86 {
             }
         }
         #[inline(always)]
-        unsafe fn sum4(a: Self, b: Self, c: Self, d: Self) -> [f32; 4] {
+        unsafe fn store_sums(r: [Self; 8], to: *mut f32) {
             unsafe {
-                let s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-                let x = _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps::<1>(s));
-                std::mem::transmute::<__m128, [f32; 4]>(x)
+                // Pairs of pairs: each half of `low` (`high`) holds half sums of four registers.
+                let low = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
+                let high = _mm256_hadd_ps(_mm256_hadd_ps(r[4], r[5]), _mm256_hadd_ps(r[6], r[7]));
+                let upper = _mm256_permute2f128_ps::<0x21>(low, high);
+                _mm256_add_ps(_mm256_blend_ps::<0xf0>(low, high), upper).store(to);
             }
         }
     }
@@ -275,6 +277,17 @@ mod x86 {
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
             unsafe { _mm512_reduce_add_ps(self) }
+        }
+        #[inline(always)]
+        unsafe fn store_sums(registers: [Self; 8], to: *mut f32) {
+            // Halves of a register are added first; the rest is the work of the narrower registers.
+            unsafe {
+                let halves = registers.map(|r| {
+                    let upper = _mm512_shuffle_f32x4::<0b00_00_11_10>(r, r);
+                    _mm512_castps512_ps256(_mm512_add_ps(r, upper))
+                });
+                <__m256 as Lanes>::store_sums(halves, to);
+            }
         }
     }
 }

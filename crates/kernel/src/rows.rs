@@ -10,7 +10,7 @@ use memmap2::MmapMut;
 use std::io;
 
 /// Rows start at multiples of this many floats (64 bytes, one cache line).
-const ALIGN: usize = 16;
+pub(crate) const ALIGN: usize = 16;
 /// Rows that are pooled at a time.
 const GROUP: usize = 16;
 /// Tables from this size on ask for huge pages: random rows would miss the TLB otherwise.
@@ -99,23 +99,6 @@ impl SharedRows {
         }
     }
 
-    /// Asks the processor to bring row `row` into its cache. A hint: rows out of range are ignored.
-    #[inline]
-    pub fn prefetch(&self, row: u32) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        if (row as usize) < self.rows {
-            let start = self.pointer(row as usize);
-            for line in (0..self.dim).step_by(ALIGN) {
-                // SAFETY: a prefetch does not access memory in the language's sense, and the address is inside the map.
-                unsafe {
-                    core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(start.add(line).cast());
-                }
-            }
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-        let _ = row;
-    }
-
     /// Sets row `row` to zeros.
     ///
     /// # Panics
@@ -197,6 +180,18 @@ impl SharedRows {
         // pointer to the mapping, not a reference into it.
         unsafe { self.map.as_ptr().cast::<f32>().cast_mut().add(start) }
     }
+}
+
+/// Asks the processor to bring the cache line at `address` into its cache: a hint, for any address.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const f32) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch is no access in the language's sense and never faults; SSE is part of x86-64.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
 }
 
 #[cold]

@@ -76,10 +76,18 @@ fn oracle(case: &Case, inputs: &mut [Vec<f64>], candidates: &mut [Vec<f64>]) -> 
             row.map(|(j, &o)| gradient(&inputs[x as usize], &candidates[o as usize], i, j)).collect()
         })
         .collect();
-    let most = if case.candidates.len() == 1 { 8 } else { 6 };
-    let groups = case.inputs.len().div_ceil(most);
-    for group in 0..groups {
-        let range = case.inputs.len() * group / groups..case.inputs.len() * (group + 1) / groups;
+    let mut first = 0;
+    while first < case.inputs.len() {
+        let rest = case.inputs.len() - first;
+        let size = if rest <= 6 {
+            rest
+        } else if rest <= 12 {
+            rest.div_ceil(2)
+        } else {
+            6
+        };
+        let range = first..first + size;
+        first += size;
         let (old_in, old_out) = (inputs.to_vec(), candidates.to_vec());
         for i in range {
             let x = case.inputs[i] as usize;
@@ -124,8 +132,45 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Forms of labels that give each candidate a label and a weight, against the formula.
+fn check_labels(case: &Case, noise_weight: f32) -> Result<(), TestCaseError> {
+    // Label and weight of the first candidate, and of the others.
+    let noise = f64::from(noise_weight);
+    let forms = [
+        (Labels::FirstIsTrue, [(1.0, 1.0), (0.0, 1.0)]),
+        (Labels::FirstThenNoise(noise_weight), [(1.0, 1.0), (0.0, noise)]),
+        (Labels::All(0.25), [(0.25, 1.0), (0.25, 1.0)]),
+    ];
+    for isa in Isa::available() {
+        let (inputs, candidates) = (table(INPUT_ROWS, case.dim, 1), table(CANDIDATE_ROWS, case.dim, 2));
+        let (x, o) = (rows_of(&inputs), rows_of(&candidates));
+        let mut block = Block::for_isa(isa);
+        let mut bound = block.bind(Rows::new(&inputs, &case.inputs), Rows::new(&candidates, &case.candidates));
+        for (labels, of) in forms {
+            bound.score(labels, case.rate, case.weights.as_deref());
+            for (i, &input) in case.inputs.iter().enumerate() {
+                for (j, &candidate) in case.candidates.iter().enumerate() {
+                    let score: f64 = x[input as usize].iter().zip(&o[candidate as usize]).map(|(a, b)| a * b).sum();
+                    let (label, weight) = of[j.min(1)];
+                    let weight = weight * f64::from(case.weights.as_ref().map_or(1.0, |w| w[i]));
+                    let expected = f64::from(case.rate) * weight * (label - 1.0 / (1.0 + (-score).exp()));
+                    let found = f64::from(bound.gradient(i, j));
+                    let close = (found - expected).abs() < 2e-5;
+                    prop_assert!(close, "{isa:?} {labels:?} ({i}, {j}): found {found}, expected {expected}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 300 }))]
+
+    #[test]
+    fn every_form_of_labels_gives_its_gradients(case in cases(), noise_weight in 0.5f32..3.0) {
+        check_labels(&case, noise_weight)?;
+    }
 
     #[test]
     fn a_block_computes_what_the_formulas_say(case in cases()) {

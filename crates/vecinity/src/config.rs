@@ -126,6 +126,7 @@ impl Config {
                 model: ModelConfig::Word2vec(word2vec::Config {
                     negatives: 10,
                     noise_exponent: 0.5,
+                    noise_sharing: word2vec::Sharing::Window,
                     ..word2vec::Config::default()
                 }),
             },

@@ -8,7 +8,7 @@
 //! **Sharing of noise** ([`Sharing`]) decides the speed. All inputs of a window may meet the same noise
 //! tokens (Ji et al. 2016, arXiv:1604.04661), which measures better than fresh noise for each pair.
 //! `wide` goes on: three noise tokens of a window stand for five, each with the weight 5/3, so that the
-//! expected gradient stays that of word2vec.c; CBOW shares noise among eight neighbouring centres.
+//! expected gradient stays that of word2vec.c. CBOW has one input a window: nothing to share.
 
 use crate::error::{Error, Result};
 use crate::rng::Rng;
@@ -16,8 +16,6 @@ use crate::train::{Huffman, Model, Noise, Step};
 use crate::vocab::Vocab;
 use vecinity_kernel::{Labels, Rows, SharedRows};
 
-/// Neighbouring centres of CBOW that share their noise.
-const TILE: usize = 8;
 /// The longest window.
 const LONGEST_WINDOW: usize = 1000;
 
@@ -50,9 +48,9 @@ pub enum Sharing {
     /// None: fresh noise for every (input, target) pair, as word2vec.c does. The reference.
     Pair,
     /// The inputs of a window: the most accurate.
-    #[default]
     Window,
-    /// More than that, with fewer noise tokens of greater weight: the fastest.
+    /// The inputs of a window, with fewer noise tokens of greater weight: the fastest.
+    #[default]
     Wide,
 }
 
@@ -138,9 +136,8 @@ impl Word2vec {
             Objective::Hs => Candidates::Tree(Huffman::new(vocab)),
         };
         let drawn = match (config.noise_sharing, config.model) {
-            (Sharing::Pair | Sharing::Window, _) => config.negatives,
             (Sharing::Wide, Architecture::SkipGram) => (config.negatives * 3).div_ceil(5),
-            (Sharing::Wide, Architecture::Cbow) => (config.negatives * 2).next_multiple_of(4),
+            _ => config.negatives,
         };
         let weight = config.negatives as f32 / drawn as f32;
         Ok(Self { config: config.clone(), candidates, drawn, weight })
@@ -211,23 +208,23 @@ impl Model for Word2vec {
 }
 
 impl Word2vec {
-    /// Brings rows that will be needed soon into the cache.
+    /// Names the rows that will be needed soon.
     #[inline]
-    fn prefetch(&self, sequence: &[u32], at: usize, step: &Step<'_>) {
+    fn expect(&self, sequence: &[u32], at: usize, step: &mut Step<'_>) {
         if let Some(&entering) = sequence.get(at + self.config.window + 1) {
-            step.input.prefetch(entering);
+            step.block.expect(step.input, entering);
         }
         if let Some(&centre) = sequence.get(at + 2) {
-            step.output.prefetch(centre);
+            step.block.expect(step.output, centre);
         }
     }
 
-    /// Draws noise and brings its rows into the cache.
+    /// Draws noise for the block after this one.
     fn draw(&self, noise: &Noise, step: &mut Step<'_>, to: &mut Vec<u32>) {
         to.clear();
         for _ in 0..self.drawn {
             let token = noise.draw(&mut step.rng);
-            step.output.prefetch(token);
+            step.block.expect(step.output, token);
             to.push(token);
         }
     }
@@ -243,7 +240,7 @@ impl Word2vec {
     fn skip_gram_windows(&self, noise: &Noise, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
         self.draw(noise, step, &mut scratch.noise);
         for (at, &centre) in sequence.iter().enumerate() {
-            self.prefetch(sequence, at, step);
+            self.expect(sequence, at, step);
             scratch.context_of(sequence, at);
             Self::candidates(centre, &scratch.noise, &mut scratch.candidates);
             // For the next window, so that its rows have time to arrive.
@@ -278,12 +275,12 @@ impl Word2vec {
     fn skip_gram_tree(&self, tree: &Huffman, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
         for (at, &centre) in sequence.iter().enumerate() {
             if let Some(&entering) = sequence.get(at + self.config.window + 1) {
-                step.input.prefetch(entering);
+                step.block.expect(step.input, entering);
             }
             if let Some(&next) = sequence.get(at + 1) {
                 // The upper part of the tree is always in the cache.
                 for &node in tree.path(next).0.iter().skip(6) {
-                    step.output.prefetch(node);
+                    step.block.expect(step.output, node);
                 }
             }
             scratch.context_of(sequence, at);
@@ -298,102 +295,56 @@ impl Word2vec {
         }
     }
 
-    /// CBOW: the centres of a tile are predicted from the means of their contexts, which are then
-    /// given the gradients. A tile is one centre, unless noise is shared widely.
+    /// CBOW: a centre is predicted from the mean of its context, which is then given the gradient.
     fn cbow(&self, candidates: &Candidates, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
-        let wide = matches!(candidates, Candidates::Noise(_)) && self.config.noise_sharing == Sharing::Wide;
-        let tile = if wide { TILE } else { 1 };
-        // Eight rows: where even these cannot be had, nothing can be.
+        // Two rows: where even these cannot be had, nothing can be.
         let Some(pool) = scratch.pool.take().or_else(|| Pool::new(step.input.dim()).ok()) else { return };
         if let Candidates::Noise(noise) = candidates {
             self.draw(noise, step, &mut scratch.noise);
         }
-        for start in (0..sequence.len()).step_by(tile) {
-            let end = (start + tile).min(sequence.len());
-            for at in start..end {
-                self.prefetch(sequence, at, step);
-                scratch.context_of(sequence, at);
-                pool.means.set_to_mean((at - start) as u32, Rows::new(step.input, &scratch.context));
-                pool.gradients.clear((at - start) as u32);
-            }
+        for (at, &centre) in sequence.iter().enumerate() {
+            self.expect(sequence, at, step);
+            scratch.context_of(sequence, at);
+            let context = Rows::new(step.input, &scratch.context);
+            pool.mean.set_to_mean(0, context);
+            pool.gradient.clear(0);
             match candidates {
-                Candidates::Noise(noise) if wide => {
-                    self.cbow_tile(&sequence[start..end], step, scratch, &pool);
-                    self.draw(noise, step, &mut scratch.noise);
-                }
                 Candidates::Noise(noise) => {
-                    Self::candidates(sequence[start], &scratch.noise, &mut scratch.candidates);
+                    Self::candidates(centre, &scratch.noise, &mut scratch.candidates);
                     self.draw(noise, step, &mut scratch.noise);
                     pool.train(step, Rows::new(step.output, &scratch.candidates), Labels::FirstIsTrue);
                 }
                 Candidates::Tree(tree) => {
-                    let (nodes, labels) = tree.path(sequence[start]);
+                    let (nodes, labels) = tree.path(centre);
                     pool.train(step, Rows::new(step.output, nodes), Labels::Each(labels));
                 }
             }
-            for at in start..end {
-                scratch.context_of(sequence, at);
-                let factor = match self.config.cbow_gradient {
-                    CbowGradient::Undivided => 1.0,
-                    CbowGradient::True => 1.0 / scratch.context.len() as f32,
-                };
-                pool.gradients.add_row_to((at - start) as u32, factor, Rows::new(step.input, &scratch.context));
-            }
+            let factor = match self.config.cbow_gradient {
+                CbowGradient::Undivided => 1.0,
+                CbowGradient::True => 1.0 / scratch.context.len() as f32,
+            };
+            pool.gradient.add_row_to(0, factor, context);
         }
         scratch.pool = Some(pool);
     }
-
-    /// The blocks of a CBOW tile: each mean with its own centre, all means with the shared noise.
-    fn cbow_tile(&self, centres: &[u32], step: &mut Step<'_>, scratch: &mut Scratch, pool: &Pool) {
-        let watch = step.loss.is_due();
-        for i in 0..centres.len() {
-            let (values, sinks) = pool.rows(i..i + 1);
-            let mut bound = step.block.bind_pooled(values, sinks, Rows::new(step.output, &centres[i..=i]));
-            bound.train(Labels::All(1.0), step.rate);
-            if watch {
-                step.loss.add(&bound, 1, 1, step.rate, |_| 1.0, 1.0);
-            }
-        }
-        let (values, sinks) = pool.rows(0..centres.len());
-        let rate = step.rate * self.weight;
-        let mut bound = step.block.bind_pooled(values, sinks, Rows::new(step.output, &scratch.noise));
-        bound.score(Labels::All(0.0), rate, None);
-        if watch {
-            step.loss.add(&bound, centres.len(), scratch.noise.len(), step.rate, |_| self.weight, 0.0);
-        }
-        for (j, token) in scratch.noise.iter().enumerate() {
-            for (i, _) in centres.iter().enumerate().filter(|(_, centre)| *centre == token) {
-                bound.scale(i, j, 0.0);
-            }
-        }
-        bound.update();
-    }
 }
 
-/// Means of contexts and their gradients.
+/// The mean of a context and its gradient: tables of one row.
 #[derive(Debug)]
 struct Pool {
-    means: SharedRows,
-    gradients: SharedRows,
+    mean: SharedRows,
+    gradient: SharedRows,
 }
-
-/// The rows of a [`Pool`].
-const POOL_ROWS: [u32; TILE] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 impl Pool {
     fn new(dim: usize) -> std::io::Result<Self> {
-        Ok(Self { means: SharedRows::zeroed(TILE, dim)?, gradients: SharedRows::zeroed(TILE, dim)? })
+        Ok(Self { mean: SharedRows::zeroed(1, dim)?, gradient: SharedRows::zeroed(1, dim)? })
     }
 
-    fn rows(&self, range: std::ops::Range<usize>) -> (Rows<'_>, Rows<'_>) {
-        let ids = &POOL_ROWS[range];
-        (Rows::new(&self.means, ids), Rows::new(&self.gradients, ids))
-    }
-
-    /// One block with the first mean as its input.
+    /// One block with the mean as its input.
     fn train(&self, step: &mut Step<'_>, outputs: Rows<'_>, labels: Labels<'_>) {
-        let (values, sinks) = self.rows(0..1);
-        let mut bound = step.block.bind_pooled(values, sinks, outputs);
+        let (mean, gradient) = (Rows::new(&self.mean, &[0]), Rows::new(&self.gradient, &[0]));
+        let mut bound = step.block.bind_pooled(mean, gradient, outputs);
         bound.train(labels, step.rate);
         if step.loss.is_due() {
             step.loss.add(&bound, 1, outputs.ids.len(), step.rate, |_| 1.0, 1.0);
