@@ -1,6 +1,6 @@
 //! How good is a model? Answers as figures with intervals.
 //!
-//! So far for words: analogies ([`Questions`]) and similarity judged by people ([`Pairs`]). The rules
+//! Recommenders are in [`recommend`]. Words: analogies ([`Questions`]) and similarity judged by people ([`Pairs`]). The rules
 //! are those of the usual scripts, chosen so that figures can be compared with published ones:
 //!
 //! * Words are compared in lower case; if two tokens agree in it, the first one is meant. `</s>` is no word.
@@ -11,11 +11,12 @@
 //! Intervals are 95 % percentile bootstrap intervals over questions (pairs), which are taken as
 //! independent; questions that share words are not quite, so the true ones are somewhat wider.
 //!
-//! May import: `id`, `rng`, `vocab`, `embeddings`, `index`, `ask`, `error`.  Used by: `cli`.
+//! May import: `histories`, `id`, `rng`, `vocab`, `embeddings`, `index`, `ask`, `error`.  Used by: `baselines`, `cli`.
 
 mod analogies;
 mod lines;
 mod pairs;
+pub mod recommend;
 pub mod stats;
 mod words;
 
