@@ -102,6 +102,15 @@ impl Error {
         Self::Data { what: what.into(), advice: advice.into() }
     }
 
+    /// An error about data, said of a file.
+    #[must_use]
+    pub fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Data { what, advice } => Self::input(path, what, advice),
+            other => other,
+        }
+    }
+
     /// An [`Error::Model`].
     pub fn model(place: impl Into<Place>, what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Model { place: place.into(), what: what.into(), advice: advice.into() }

@@ -5,6 +5,7 @@
 //!
 //! | room | from | to |
 //! |---|---|---|
+//! | [`events`] | event logs | [`histories::Histories`] |
 //! | [`histories`] | events | who did what, in order |
 //! | [`corpus`] | files | a [`vocab::Vocab`] and a stream of token ids |
 //! | [`models`] | a configuration | what a model does with one sequence |
@@ -12,18 +13,21 @@
 //! | [`model_dir`] | embeddings | a folder: checksummed, published whole or not at all |
 //! | [`ask`] | embeddings and a question | neighbours, analogies, reasons |
 //! | [`eval`] | embeddings and a test set | figures with intervals |
+//! | [`baselines`] | the same test set | what a model has to beat |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
 //! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
 #![forbid(unsafe_code)]
 
 pub mod ask;
+pub mod baselines;
 pub mod checksum;
 pub mod config;
 pub mod corpus;
 pub mod embeddings;
 pub mod error;
 pub mod eval;
+pub mod events;
 pub mod formats;
 pub mod histories;
 pub mod id;

@@ -5,14 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 19] = [
+const PLAN: [(&str, &[&str]); 21] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
+    ("baselines", &["eval"]),
     ("checksum", &[]),
     ("config", &["corpus", "models", "train"]),
     ("corpus", &["histories", "vocab", "publish"]),
     ("embeddings", &["vocab", "metadata"]),
     ("error", &[]),
-    ("eval", &["ask", "embeddings", "index", "vocab"]),
+    ("eval", &["ask", "embeddings", "histories", "index", "vocab"]),
+    ("events", &["corpus", "formats", "histories", "vocab"]),
     ("formats", &["embeddings", "vocab", "metadata", "publish", "tensors", "corpus"]),
     ("histories", &["vocab"]),
     ("id", &[]),

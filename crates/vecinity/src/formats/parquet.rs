@@ -79,7 +79,7 @@ pub fn parse(reader: impl ChunkReader + 'static, name: &Path, options: &ReadOpti
 }
 
 /// Calls into the Parquet library; a panic there becomes an error.
-fn guarded<T>(call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
     // What `call` has changed is not looked at again after an error.
     std::panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));

@@ -1,0 +1,120 @@
+//! JSON Lines: an object an event (`{"user":"u1","item":"i7","ts":1}`), an object a history
+//! (`{"user":"u1","items":["i7","i8"]}`), or an array of ids a line.
+
+use super::batch::{Batch, Has, Row};
+use super::columns::{Columns, Named, Role};
+use super::table::Table;
+use super::{Opened, Options, delimited};
+use crate::corpus::Source;
+use crate::error::{Error, Place, Result, shown};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// What each key is for.
+struct Keys {
+    of: Vec<(Role, String)>,
+    has: Has,
+}
+
+/// Reads JSON Lines.
+pub(super) fn read(source: &Source, opened: Opened, options: &Options, table: &mut Table) -> Result<()> {
+    let first = super::first_line(&opened.start);
+    let example: Value = serde_json::from_slice(first).map_err(|error| {
+        let what = format!("not JSON: {error}");
+        let advice = "expected one object or array a line, such as {\"user\":\"u1\",\"item\":\"i7\",\"time\":1}";
+        Error::input(Place::line(source.path(), 1), what, advice)
+    })?;
+    if example.is_array() {
+        let has = Has { user: true, ..Has::default() };
+        table.columns(source, &Columns::lines(), has)?;
+        table.lines();
+        return delimited::blocks(source, opened, options.threads, false, false, table, &arrays);
+    }
+    let keys = keys(&example, &options.columns, source, table)?;
+    delimited::blocks(source, opened, options.threads, false, false, table, &|block| objects(block, &keys))
+}
+
+/// Finds the keys of the first object.
+fn keys(example: &Value, named: &Named, source: &Source, table: &mut Table) -> Result<Keys> {
+    let names: Vec<String> = example.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default();
+    let columns = Columns::of_names(names, named).map_err(|error| error.at(source.path()))?;
+    let has = columns.has();
+    table.columns(source, &columns, has)?;
+    let of = columns.roles.iter().map(|(&role, &at)| (role, columns.names[at].clone())).collect();
+    Ok(Keys { of, has })
+}
+
+fn lines(block: &[u8], batch: &mut Batch, mut each: impl FnMut(&mut Batch, u64, Value)) {
+    batch.bytes = block.len() as u64;
+    for line in block.split_inclusive(|byte| *byte == b'\n') {
+        batch.lines += 1;
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(value) => each(batch, batch.lines, value),
+            Err(error) => {
+                batch.rows += 1;
+                batch.refuse(batch.lines, format!("not JSON: {error}"));
+            }
+        }
+    }
+}
+
+fn arrays(block: &[u8]) -> Batch {
+    let mut batch = Batch::default();
+    lines(block, &mut batch, |batch, line, value| {
+        let Value::Array(ids) = value else {
+            batch.rows += 1;
+            return batch.refuse(line, "expected an array of ids".into());
+        };
+        for id in &ids {
+            batch.rows += 1;
+            match text(id).filter(|id| !id.is_empty()) {
+                Some(id) => {
+                    batch.user.push(line as u32 - 1);
+                    batch.append("", &id, "", "", 0, 1.0);
+                }
+                None => batch.refuse(line, format!("'{}' is no id", shown(&id.to_string()))),
+            }
+        }
+    });
+    batch
+}
+
+fn objects(block: &[u8], keys: &Keys) -> Batch {
+    let mut batch = Batch::new(keys.has);
+    lines(block, &mut batch, |batch, line, value| {
+        let field = |role: Role| keys.of.iter().find(|(known, _)| *known == role).and_then(|(_, key)| value.get(key));
+        let list = |role: Role| field(role).and_then(Value::as_array);
+        let items = list(Role::Item);
+        for at in 0..items.map_or(1, Vec::len) {
+            // A list beside the items belongs to them one by one, a single value to all of them.
+            let values: Vec<(Role, Option<Cow<'_, str>>)> = (keys.of.iter())
+                .map(|(role, _)| {
+                    let value = match list(*role) {
+                        Some(list) if items.is_some() => list.get(at),
+                        _ => field(*role),
+                    };
+                    (*role, value.and_then(text))
+                })
+                .collect();
+            let mut row = Row::default();
+            for (role, value) in &values {
+                row.set(*role, value.as_deref().unwrap_or("").as_bytes());
+            }
+            batch.push(&row, line);
+        }
+    });
+    batch
+}
+
+/// A string or a number as text; `None` for anything else.
+fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        _ => None,
+    }
+}

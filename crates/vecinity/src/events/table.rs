@@ -1,0 +1,285 @@
+//! Batches to one table: numbers of shared dictionaries, in memory or, beyond the limit, in a work file.
+
+use super::batch::{BadRow, Batch, Has, Interner, KEPT};
+use super::columns::{Columns, Role};
+use super::{Options, Report, refuse};
+use crate::corpus::Source;
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+
+/// The share of the memory limit that unsorted events may take; sorting needs the rest.
+const SHARE: u64 = 3;
+
+/// One event in numbers of the table.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Event {
+    pub(super) owner: u32,
+    pub(super) item: u32,
+    pub(super) time: i64,
+    pub(super) weight: f32,
+    pub(super) event: u32,
+}
+
+impl Event {
+    pub(super) const BYTES: usize = 24;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..4].copy_from_slice(&self.owner.to_ne_bytes());
+        bytes[4..8].copy_from_slice(&self.item.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&self.time.to_ne_bytes());
+        bytes[16..20].copy_from_slice(&self.weight.to_ne_bytes());
+        bytes[20..].copy_from_slice(&self.event.to_ne_bytes());
+        bytes
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        let four = |at: usize| bytes[at..at + 4].try_into().unwrap_or_default();
+        Self {
+            owner: u32::from_ne_bytes(four(0)),
+            item: u32::from_ne_bytes(four(4)),
+            time: i64::from_ne_bytes(bytes[8..16].try_into().unwrap_or_default()),
+            weight: f32::from_ne_bytes(four(16)),
+            event: u32::from_ne_bytes(four(20)),
+        }
+    }
+}
+
+/// What keeps the events: pieces in memory, and before them those in a file.
+#[derive(Default)]
+pub(super) struct Store {
+    pieces: Vec<Vec<Event>>,
+    file: Option<BufWriter<File>>,
+    in_file: u64,
+    pub(super) len: u64,
+}
+
+impl Store {
+    fn push(&mut self, piece: Vec<Event>, options: &Limits) -> Result<()> {
+        self.len += piece.len() as u64;
+        self.pieces.push(piece);
+        let bytes = (self.len - self.in_file) * Event::BYTES as u64;
+        if bytes > options.memory / SHARE {
+            self.spill(options)?;
+        }
+        Ok(())
+    }
+
+    fn spill(&mut self, options: &Limits) -> Result<()> {
+        let folder = options.folder();
+        if self.file.is_none() {
+            let file = tempfile::tempfile_in(&folder).map_err(Error::io(&folder, "make a work file in"))?;
+            self.file = Some(BufWriter::with_capacity(1 << 20, file));
+        }
+        if let Some(file) = &mut self.file {
+            for event in self.pieces.drain(..).flatten() {
+                file.write_all(&event.to_bytes()).map_err(Error::io(&folder, "write a work file in"))?;
+            }
+        }
+        self.in_file = self.len;
+        Ok(())
+    }
+
+    /// Whether events are in a file.
+    pub(super) fn spilled(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Calls `each` with every event, in the order of the data, and lets go of them.
+    pub(super) fn drain(self, mut each: impl FnMut(Event) -> Result<()>) -> Result<()> {
+        if let Some(file) = self.file {
+            let failed = |error| Error::io("work file", "read")(error);
+            let mut file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+            file.seek(SeekFrom::Start(0)).map_err(failed)?;
+            let mut reader = BufReader::with_capacity(1 << 20, file);
+            let mut bytes = [0; Event::BYTES];
+            for _ in 0..self.in_file {
+                reader.read_exact(&mut bytes).map_err(failed)?;
+                each(Event::from_bytes(&bytes))?;
+            }
+        }
+        for piece in self.pieces {
+            for event in piece {
+                each(event)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How much memory may be used, and where work files go.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    pub(super) memory: u64,
+    work_dir: Option<std::path::PathBuf>,
+}
+
+impl Limits {
+    pub(super) fn folder(&self) -> std::path::PathBuf {
+        self.work_dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+}
+
+/// All events of all files.
+pub(super) struct Table {
+    pub(super) has: Option<Has>,
+    pub(super) owners: Interner,
+    pub(super) items: Interner,
+    pub(super) events: Interner,
+    pub(super) event_counts: Vec<u64>,
+    /// How often each owner occurs.
+    pub(super) owner_counts: Vec<u32>,
+    pub(super) store: Store,
+    pub(super) limits: Limits,
+    /// Owners are lines: numbers in the order of the data.
+    pub(super) by_line: bool,
+    wanted: Vec<String>,
+    basket: bool,
+    report: Report,
+}
+
+impl Table {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            has: None,
+            owners: Interner::default(),
+            items: Interner::default(),
+            events: Interner::default(),
+            event_counts: Vec::new(),
+            owner_counts: Vec::new(),
+            store: Store::default(),
+            limits: Limits { memory: options.memory_limit, work_dir: options.work_dir.clone() },
+            by_line: false,
+            wanted: options.events.clone(),
+            basket: options.grouping == super::Grouping::Basket,
+            report: Report::default(),
+        }
+    }
+
+    /// The columns of the next file: the same roles as in the files before.
+    pub(super) fn columns(&mut self, source: &Source, columns: &Columns, has: Has) -> Result<()> {
+        match self.has {
+            None => {
+                self.has = Some(has);
+                let mut said: Vec<(usize, String)> = (columns.roles.iter())
+                    .map(|(role, &at)| (at, format!("{} -> {}", columns.names[at], role.name())))
+                    .collect();
+                said.sort();
+                self.report.columns = said.into_iter().map(|(_, text)| text).collect();
+                self.report.guessed_columns = columns.guessed;
+                self.report.sessions = columns.of(Role::Session).is_some();
+            }
+            Some(before) if before == has => {}
+            Some(_) => {
+                let what = format!("has other columns than the files before it: {}", columns.names.join(", "));
+                return Err(Error::input(source.path(), what, "train on files of one form, or name --columns"));
+            }
+        }
+        if !has.user && !has.session {
+            let what = format!("no column of users (or sessions) among {}", columns.names.join(", "));
+            return Err(Error::input(source.path(), what, "name it: --columns user=...,item=..."));
+        }
+        if !self.wanted.is_empty() && !has.event {
+            let what = "no column of events to choose by --events";
+            return Err(Error::input(source.path(), what, "name it: --columns event=...,item=..."));
+        }
+        Ok(())
+    }
+
+    /// Owners are lines.
+    pub(super) fn lines(&mut self) {
+        self.by_line = true;
+    }
+
+    /// Adds a batch; `lines` is the number of lines of this file before it, and goes on.
+    pub(super) fn merge(&mut self, batch: &Batch, source: &Source, lines: &mut u64) -> Result<()> {
+        let report = &mut self.report;
+        report.rows += batch.rows;
+        report.bytes += batch.bytes;
+        report.bad_rows += batch.bad_rows;
+        if report.time_unit.is_none() {
+            report.time_unit = batch.unit;
+        }
+        let room = KEPT - report.bad.len().min(KEPT);
+        report.bad.extend(batch.bad_rows(source.path(), *lines).take(room).collect::<Vec<BadRow>>());
+        *lines += batch.lines;
+        let has = self.has.unwrap_or_default();
+        let lines_before = self.owner_counts.len() as u32;
+        // The owner of a basket is its session; otherwise it is the user, if there is one.
+        let by_session = has.session && (self.basket || !has.user);
+        let number =
+            |to: &mut Interner, from: &Interner| from.names.iter().map(|name| to.number(name)).collect::<Vec<u32>>();
+        let owners = number(&mut self.owners, if by_session { &batch.sessions } else { &batch.users });
+        let items = number(&mut self.items, &batch.items);
+        let events = number(&mut self.events, &batch.events);
+        self.event_counts.resize(self.events.names.len(), 0);
+        let wanted: Vec<bool> = batch
+            .events
+            .names
+            .iter()
+            .map(|name| self.wanted.is_empty() || self.wanted.iter().any(|w| w == name))
+            .collect();
+        if self.by_line {
+            self.owner_counts.resize(lines_before as usize + batch.lines as usize, 0);
+        } else {
+            self.owner_counts.resize(self.owners.names.len(), 0);
+        }
+        let of = if by_session { &batch.session } else { &batch.user };
+        let mut piece = Vec::with_capacity(batch.item.len());
+        for (at, &item) in batch.item.iter().enumerate() {
+            let mut event = Event { item: items[item as usize], weight: 1.0, ..Event::default() };
+            if let Some(&kind) = batch.event.get(at) {
+                event.event = events[kind as usize];
+                self.event_counts[event.event as usize] += 1;
+                if !wanted[kind as usize] {
+                    report.other_events += 1;
+                    continue;
+                }
+            }
+            event.owner = if self.by_line { lines_before + of[at] } else { owners[of[at] as usize] };
+            self.owner_counts[event.owner as usize] += 1;
+            event.time = batch.time.get(at).copied().unwrap_or(0);
+            event.weight = batch.weight.get(at).copied().unwrap_or(1.0);
+            piece.push(event);
+        }
+        self.store.push(piece, &self.limits)
+    }
+
+    /// Refuses a table with too many bad rows, or with nothing in it.
+    pub(super) fn check(&mut self, options: &Options, report: &mut Report) -> Result<()> {
+        let format = report.format;
+        let files = report.files;
+        *report = std::mem::take(&mut self.report);
+        (report.format, report.files) = (format, files);
+        if report.bad_rows as f64 > options.bad_rows.share * report.rows as f64 {
+            return Err(refuse(report, options.bad_rows.share));
+        }
+        report.events = self.store.len;
+        let mut values: Vec<(String, u64)> =
+            self.events.names.iter().map(str::to_owned).zip(self.event_counts.iter().copied()).collect();
+        values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        report.event_values = values;
+        if self.store.len == 0 {
+            let what = if report.other_events > 0 {
+                let found: Vec<&str> = report.event_values.iter().take(8).map(|(name, _)| name.as_str()).collect();
+                format!("no row has one of the --events; there are {}", found.join(", "))
+            } else {
+                "no events: the data has no rows".to_owned()
+            };
+            return Err(Error::data(what, "check the files and --columns"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_survives_its_bytes() {
+        let event = Event { owner: 7, item: u32::MAX - 1, time: -5, weight: 0.25, event: 3 };
+        assert_eq!(Event::from_bytes(&event.to_bytes()), event);
+    }
+}
