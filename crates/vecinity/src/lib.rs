@@ -14,6 +14,7 @@
 //! | [`ask`] | embeddings and a question | neighbours, analogies, reasons |
 //! | [`eval`] | embeddings and a test set | figures with intervals |
 //! | [`baselines`] | the same test set | what a model has to beat |
+//! | [`recommend`] | histories | a measured recommender: the recipe, the figures, the verdict |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
 //! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
@@ -36,6 +37,7 @@ pub mod metadata;
 pub mod model_dir;
 pub mod models;
 pub mod publish;
+pub mod recommend;
 pub mod rng;
 pub mod tensors;
 pub mod train;

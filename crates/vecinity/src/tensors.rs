@@ -33,12 +33,17 @@ pub enum Values<'a> {
     U8(&'a [u8]),
     /// Numbers, shape `[n]`.
     U64(&'a [u64]),
+    /// Numbers, shape `[n]`.
+    U32(&'a [u32]),
+    /// Values, shape `[n]`.
+    F32(&'a [f32]),
 }
 
 impl Values<'_> {
     fn dtype(self) -> &'static str {
         match self {
-            Self::Rows(_) | Self::Matrix(_) => "F32",
+            Self::Rows(_) | Self::Matrix(_) | Self::F32(_) => "F32",
+            Self::U32(_) => "U32",
             Self::U8(_) => "U8",
             Self::U64(_) => "U64",
         }
@@ -50,12 +55,14 @@ impl Values<'_> {
             Self::Matrix(matrix) => vec![matrix.rows(), matrix.dim()],
             Self::U8(bytes) => vec![bytes.len()],
             Self::U64(numbers) => vec![numbers.len()],
+            Self::U32(numbers) => vec![numbers.len()],
+            Self::F32(values) => vec![values.len()],
         }
     }
 
     fn bytes(self) -> usize {
         let width = match self {
-            Self::Rows(_) | Self::Matrix(_) => 4,
+            Self::Rows(_) | Self::Matrix(_) | Self::U32(_) | Self::F32(_) => 4,
             Self::U8(_) => 1,
             Self::U64(_) => 8,
         };
@@ -73,6 +80,10 @@ impl Values<'_> {
             }
             Self::Matrix(matrix) => matrix.as_slice().chunks(BATCH).try_for_each(|part| to.write_all(&le_bytes(part))),
             Self::U8(bytes) => to.write_all(bytes),
+            Self::F32(values) => values.chunks(BATCH).try_for_each(|part| to.write_all(&le_bytes(part))),
+            Self::U32(numbers) => numbers
+                .chunks(BATCH)
+                .try_for_each(|part| to.write_all(&part.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>())),
             Self::U64(numbers) => numbers
                 .chunks(BATCH)
                 .try_for_each(|part| to.write_all(&part.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>())),
@@ -186,6 +197,24 @@ impl Tensors {
         Ok(bytes.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect())
     }
 
+    /// A tensor of numbers.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is missing or of another kind.
+    pub fn u32(&self, name: &str) -> Result<Vec<u32>> {
+        let bytes = self.bytes(self.find(name, Dtype::U32)?.1);
+        Ok(bytes.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect())
+    }
+
+    /// A tensor of values, whatever its shape.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is missing or of another kind.
+    pub fn f32(&self, name: &str) -> Result<Vec<f32>> {
+        let bytes = self.bytes(self.find(name, Dtype::F32)?.1);
+        Ok(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
+    }
+
     fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.map.bytes().get(range).unwrap_or(&[])
     }
@@ -201,7 +230,13 @@ mod tests {
         let path = folder.path().join("t.safetensors");
         let matrix = Matrix::new(2, 3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         crate::publish::file(&path, |to| {
-            let tensors = [("a", Values::Matrix(&matrix)), ("b", Values::U64(&[7, 8])), ("c", Values::U8(b"xyz"))];
+            let tensors = [
+                ("a", Values::Matrix(&matrix)),
+                ("b", Values::U64(&[7, 8])),
+                ("c", Values::U8(b"xyz")),
+                ("e", Values::U32(&[9])),
+                ("f", Values::F32(&[0.5])),
+            ];
             write(to, &path, &tensors)
         })
         .unwrap();
@@ -211,6 +246,7 @@ mod tests {
         assert_eq!((read.rows(), read.dim(), read.as_slice()), (2, 3, matrix.as_slice()));
         assert_eq!(tensors.u64("b").unwrap(), [7, 8]);
         assert_eq!(tensors.u8("c").unwrap(), b"xyz");
+        assert_eq!((tensors.u32("e").unwrap(), tensors.f32("f").unwrap()), (vec![9], vec![0.5]));
         assert!(tensors.matrix("d").unwrap_err().to_string().ends_with("no tensor 'd'"));
         assert!(tensors.matrix("b").unwrap_err().to_string().ends_with("holds U64, expected F32"));
     }

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 21] = [
+const PLAN: [(&str, &[&str]); 22] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
-    ("config", &["corpus", "models", "train"]),
+    ("config", &["baselines", "corpus", "eval", "events", "models", "train"]),
     ("corpus", &["histories", "vocab", "publish"]),
     ("embeddings", &["vocab", "metadata"]),
     ("error", &[]),
@@ -20,9 +20,28 @@ const PLAN: [(&str, &[&str]); 21] = [
     ("id", &[]),
     ("index", &[]),
     ("metadata", &["vocab"]),
-    ("model_dir", &["checksum", "config", "embeddings", "metadata", "publish", "tensors", "train", "vocab"]),
+    (
+        "model_dir",
+        &[
+            "baselines",
+            "checksum",
+            "config",
+            "embeddings",
+            "index",
+            "metadata",
+            "publish",
+            "recommend",
+            "tensors",
+            "train",
+            "vocab",
+        ],
+    ),
     ("models", &["train", "corpus", "vocab", "embeddings"]),
     ("publish", &[]),
+    (
+        "recommend",
+        &["baselines", "config", "corpus", "embeddings", "eval", "histories", "index", "models", "train", "vocab"],
+    ),
     ("rng", &[]),
     ("tensors", &["embeddings"]),
     ("train", &["checksum", "corpus", "embeddings", "publish", "tensors", "vocab"]),

@@ -5,7 +5,7 @@
 //! rows. Time and memory grow with the cube and the square of the catalogue.
 
 use super::inverse::invert;
-use super::{Catalogue, Memory, sequences_of_items};
+use super::{Catalogue, Memory, Sparse, rows_in_parallel, sequences_of_items};
 use crate::error::{Error, Result};
 use crate::eval::recommend::{Fold, Query, Scorer};
 use std::sync::Arc;
@@ -50,6 +50,28 @@ impl Ease {
             row[h] = 0.0;
         }
         Ok(Self { weights: weights.into(), catalogue: catalogue.into(), memory })
+    }
+
+    /// The `most` weights of each item that are largest by magnitude, by items.
+    #[must_use]
+    pub fn table(&self, most: usize, threads: usize) -> Sparse {
+        let n = self.catalogue.items.len();
+        let items = self.catalogue.place.len();
+        rows_in_parallel(items, items, threads, |item, dense, touched| {
+            let Some(place) = self.catalogue.place(item) else { return };
+            let row = &self.weights[place * n..][..n];
+            let mut order: Vec<u32> = (0..n as u32).collect();
+            if n > most {
+                let magnitude = |at: &u32| row[*at as usize].abs();
+                order.select_nth_unstable_by(most, |a, b| magnitude(b).total_cmp(&magnitude(a)).then(a.cmp(b)));
+                order.truncate(most);
+            }
+            for at in order {
+                let other = self.catalogue.items[at as usize];
+                dense[other as usize] = row[at as usize];
+                touched.push(other);
+            }
+        })
     }
 
     /// The same weights asked with another memory.

@@ -50,6 +50,12 @@ impl ItemKnn {
         Self { similar: similar.into(), items, memory }
     }
 
+    /// The similarities themselves.
+    #[must_use]
+    pub fn similar(&self) -> &Sparse {
+        &self.similar
+    }
+
     /// The same similarities asked with another memory.
     #[must_use]
     pub fn asked(&self, memory: Memory) -> Self {

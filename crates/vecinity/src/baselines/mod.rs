@@ -8,6 +8,7 @@
 //! | `ease` | the closed-form linear autoencoder (Steck 2019) |
 //! | `inverse` | the matrix inverse that EASE needs |
 //! | `als` | implicit matrix factorisation (Hu, Koren, Volinsky 2008) |
+//! | `partner` | the item-to-item tables that a recipe can blend with vectors |
 //! | `tuned` | settings of each by validation |
 //!
 //! All are [`Scorer`](crate::eval::recommend::Scorer)s. How much of a history is asked matters as much as the method (EASE on
@@ -20,6 +21,7 @@ mod ease;
 mod inverse;
 mod item_knn;
 mod next_item;
+mod partner;
 mod popularity;
 mod tuned;
 
@@ -27,8 +29,9 @@ pub use als::{Als, AlsSettings};
 pub use ease::Ease;
 pub use item_knn::ItemKnn;
 pub use next_item::{NextItem, Window, count};
+pub use partner::Partner;
 pub use popularity::Popularity;
-pub use tuned::{Baseline, Kind, tune};
+pub use tuned::{Baseline, BaselineKind, tune};
 
 use crate::eval::recommend::Sequences;
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,12 @@ pub struct Memory {
     pub last: usize,
     /// The weight of an item divided by that of the item after it, in `(0, 1]`; the newest has 1.
     pub decay: f32,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::ALL
+    }
 }
 
 impl Memory {
@@ -145,6 +154,51 @@ impl Sparse {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
         let range = start as usize..end as usize;
         (&self.columns[range.clone()], &self.values[range])
+    }
+
+    /// The same with only the `most` values of each row that are largest by magnitude.
+    #[must_use]
+    pub fn largest(self, most: usize) -> Self {
+        let mut cut = Self::default();
+        for row in 0..self.ends.len() as u32 {
+            let (columns, values) = self.row(row);
+            let mut order: Vec<usize> = (0..columns.len()).collect();
+            if order.len() > most {
+                let by_magnitude = |a: &usize, b: &usize| values[*b].abs().total_cmp(&values[*a].abs()).then(a.cmp(b));
+                order.select_nth_unstable_by(most, by_magnitude);
+                order.truncate(most);
+                order.sort_unstable();
+            }
+            cut.columns.extend(order.iter().map(|&at| columns[at]));
+            cut.values.extend(order.iter().map(|&at| values[at]));
+            cut.ends.push(cut.columns.len() as u64);
+        }
+        cut
+    }
+
+    /// The same with rows and columns under new numbers; `u32::MAX` drops one.
+    ///
+    /// * `numbers`: the new number of each old one; `rows`: how many new ones there are.
+    #[must_use]
+    pub fn renumbered(&self, numbers: &[u32], rows: usize) -> Self {
+        let mut old = vec![u32::MAX; rows];
+        for (from, &to) in numbers.iter().enumerate() {
+            if to != u32::MAX {
+                old[to as usize] = from as u32;
+            }
+        }
+        let (mut new, mut entries) = (Self::default(), Vec::new());
+        for from in old {
+            let (columns, values) = self.row(from);
+            entries.clear();
+            let kept = columns.iter().map(|&column| numbers[column as usize]).zip(values.iter().copied());
+            entries.extend(kept.filter(|&(column, _)| column != u32::MAX));
+            entries.sort_unstable_by_key(|&(column, _)| column);
+            new.columns.extend(entries.iter().map(|&(column, _)| column));
+            new.values.extend(entries.iter().map(|&(_, value)| value));
+            new.ends.push(new.columns.len() as u64);
+        }
+        new
     }
 
     /// Adds the rows of a history, each times its weight, to a row of scores.

@@ -78,12 +78,6 @@ impl NextItem {
         Self { followers: followers.into(), memory, factors }
     }
 
-    /// The counts themselves.
-    #[must_use]
-    pub fn followers(&self) -> &Sparse {
-        &self.followers
-    }
-
     /// The same counts asked in another way.
     #[must_use]
     pub fn asked(&self, counts: &[u64], memory: Memory, discount: f32) -> Self {

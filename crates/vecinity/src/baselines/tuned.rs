@@ -1,6 +1,6 @@
 //! The baselines with their settings and the length of their histories chosen by validation.
 
-use super::{Als, AlsSettings, Ease, ItemKnn, Memory, NextItem, Popularity, Window, count};
+use super::{Als, AlsSettings, Ease, ItemKnn, Memory, NextItem, Partner, Popularity, Window, count};
 use crate::error::{Error, Result};
 use crate::eval::recommend::{Fold, Scorer, Split, mean_ndcg, rank};
 use std::fmt;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// A kind of baseline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum BaselineKind {
     /// [`Popularity`].
     Popularity,
     /// [`NextItem`].
@@ -21,7 +21,7 @@ pub enum Kind {
     Als,
 }
 
-impl Kind {
+impl BaselineKind {
     /// All of them, the cheapest first.
     pub const ALL: [Self; 5] = [Self::Popularity, Self::NextItem, Self::ItemKnn, Self::Als, Self::Ease];
 
@@ -38,13 +38,26 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl serde::Serialize for BaselineKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for BaselineKind {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let name = <String as serde::Deserialize>::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for BaselineKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for BaselineKind {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -56,11 +69,13 @@ impl FromStr for Kind {
 /// A baseline, ready to be asked about the test.
 pub struct Baseline {
     /// Which.
-    pub kind: Kind,
+    pub kind: BaselineKind,
     /// What validation chose, for people.
     pub settings: String,
     /// NDCG@10 on (a sample of) validation.
     pub valid: f64,
+    /// The same as a table that can be blended with vectors, if it is one.
+    pub partner: Option<Partner>,
     /// The baseline with these settings, fitted to the training part of the test.
     pub scorer: Box<dyn Scorer + Send>,
 }
@@ -75,15 +90,15 @@ const QUERIES: usize = 10_000;
 ///
 /// # Errors
 /// [`Error::Data`] if EASE is asked for and the catalogue is too large for it.
-pub fn tune(kind: Kind, split: &Split, ordered: bool, threads: usize) -> Result<Baseline> {
+pub fn tune(kind: BaselineKind, split: &Split, ordered: bool, threads: usize) -> Result<Baseline> {
     let valid = split.valid.sampled(QUERIES);
     let tuner = Tuner { split, valid: &valid, memories: Memory::grid(ordered), threads };
     match kind {
-        Kind::Popularity => Ok(tuner.popularity()),
-        Kind::NextItem => Ok(tuner.next_item(ordered)),
-        Kind::ItemKnn => Ok(tuner.item_knn()),
-        Kind::Als => Ok(tuner.als()),
-        Kind::Ease => tuner.ease(),
+        BaselineKind::Popularity => Ok(tuner.popularity()),
+        BaselineKind::NextItem => Ok(tuner.next_item(ordered)),
+        BaselineKind::ItemKnn => Ok(tuner.item_knn()),
+        BaselineKind::Als => Ok(tuner.als()),
+        BaselineKind::Ease => tuner.ease(),
     }
 }
 
@@ -119,7 +134,7 @@ impl Tuner<'_> {
     fn popularity(&self) -> Baseline {
         let (valid, ..) = self.choose(&[()], |()| Popularity::new(&self.split.valid.counts));
         let scorer = Box::new(Popularity::new(&self.split.test.counts));
-        Baseline { kind: Kind::Popularity, settings: String::new(), valid, scorer }
+        Baseline { kind: BaselineKind::Popularity, settings: String::new(), valid, partner: None, scorer }
     }
 
     fn next_item(&self, ordered: bool) -> Baseline {
@@ -142,7 +157,12 @@ impl Tuner<'_> {
         } else {
             NextItem::new(count(&self.split.test, window, self.threads), &self.split.test.counts, memory, discount)
         };
-        Baseline { kind: Kind::NextItem, settings, valid, scorer: Box::new(scorer) }
+        let window = match window {
+            Window::Behind(window) => Some(window),
+            Window::Set => None,
+        };
+        let partner = Some(Partner::NextItem { window, discount });
+        Baseline { kind: BaselineKind::NextItem, settings, valid, partner, scorer: Box::new(scorer) }
     }
 
     fn item_knn(&self) -> Baseline {
@@ -156,7 +176,8 @@ impl Tuner<'_> {
         let kept = if neighbors == 0 { "all".to_owned() } else { neighbors.to_string() };
         let settings = format!("shrink {shrink}, {kept} neighbours, {memory}");
         let scorer = if self.split.one_training { scorer } else { fit(&self.split.test, option, memory) };
-        Baseline { kind: Kind::ItemKnn, settings, valid, scorer: Box::new(scorer) }
+        let partner = Some(Partner::ItemKnn { shrink, neighbors });
+        Baseline { kind: BaselineKind::ItemKnn, settings, valid, partner, scorer: Box::new(scorer) }
     }
 
     fn als(&self) -> Baseline {
@@ -169,7 +190,7 @@ impl Tuner<'_> {
         let alpha = fitted[number].0;
         let settings = format!("{} factors, alpha {alpha}, {memory}", AlsSettings::default().factors);
         let scorer = if self.split.one_training { scorer } else { fit(&self.split.test, alpha, memory) };
-        Baseline { kind: Kind::Als, settings, valid, scorer: Box::new(scorer) }
+        Baseline { kind: BaselineKind::Als, settings, valid, partner: None, scorer: Box::new(scorer) }
     }
 
     fn ease(&self) -> Result<Baseline> {
@@ -184,6 +205,12 @@ impl Tuner<'_> {
         let scorer =
             if self.split.one_training { scorer } else { Ease::fit(&self.split.test, lambda, memory, self.threads)? };
         let settings = format!("lambda {lambda}, {memory}");
-        Ok(Baseline { kind: Kind::Ease, settings, valid, scorer: Box::new(scorer) })
+        Ok(Baseline {
+            kind: BaselineKind::Ease,
+            settings,
+            valid,
+            partner: Some(Partner::Ease { lambda }),
+            scorer: Box::new(scorer),
+        })
     }
 }

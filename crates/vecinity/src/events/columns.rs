@@ -190,6 +190,14 @@ impl Role {
 #[serde(transparent)]
 pub struct Named(pub BTreeMap<Role, String>);
 
+impl Named {
+    /// Whether nothing is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl FromStr for Named {
     type Err = Error;
 

@@ -7,6 +7,9 @@
 //!   config.toml          the settings of the run: vecinity train --config shop.model/config.toml
 //!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
 //!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
+//!   recipe.json          how it is asked for recommendations, chosen by validation
+//!   blend.safetensors    the item-to-item table of the recipe: `ends` U64 [n], `columns` U32, `values` F32
+//!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
 //!   metadata.jsonl       titles and fields, if given
 //!   training.jsonl       progress of the run, an object a line
 //!   README.md            the model in a few sentences
@@ -23,11 +26,13 @@ mod save;
 pub use manifest::{Manifest, Origin, Outputs};
 pub use save::{NewModel, check_output};
 
+use crate::baselines::Sparse;
 use crate::checksum;
 use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Place, Result};
 use crate::metadata::Metadata;
+use crate::recommend::{Recipe, Recommender};
 use crate::tensors::Tensors;
 use crate::vocab::Vocab;
 use std::path::{Path, PathBuf};
@@ -38,6 +43,9 @@ pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const VOCAB: &str = "vocab.safetensors";
 pub(crate) const VECTORS: &str = "vectors.safetensors";
 pub(crate) const METADATA: &str = "metadata.jsonl";
+pub(crate) const RECIPE: &str = "recipe.json";
+pub(crate) const BLEND: &str = "blend.safetensors";
+pub(crate) const METRICS: &str = "metrics.json";
 pub(crate) const TRAINING: &str = "training.jsonl";
 pub(crate) const README: &str = "README.md";
 
@@ -52,6 +60,12 @@ pub struct Model {
     pub config: Option<Config>,
     /// Vocabulary, matrices and metadata.
     pub embeddings: Embeddings,
+    /// How it is asked for recommendations; absent in models of text and in imported ones.
+    pub recipe: Option<Recipe>,
+    /// The table of the recipe's blend, by rows of the vocabulary.
+    pub blend: Option<Sparse>,
+    /// The bytes of `metrics.json`.
+    pub metrics: Option<serde_json::Value>,
 }
 
 impl Model {
@@ -79,7 +93,20 @@ impl Model {
         let embeddings = Embeddings::new(vocab, input, output)
             .map_err(|e| Error::model(path, e.to_string(), "the model is damaged, or was written by a faulty program"))?
             .with_metadata(metadata);
-        Ok(Self { path: path.to_owned(), manifest, config, embeddings })
+        let has = |name: &str| manifest.files.contains_key(name).then(|| path.join(name));
+        let recipe = has(RECIPE).map(|file| read_json(&file)).transpose()?;
+        let blend = has(BLEND).map(|file| read_blend(&file, embeddings.len())).transpose()?;
+        let metrics = has(METRICS).map(|file| read_json(&file)).transpose()?;
+        Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blend, metrics })
+    }
+
+    /// The model, ready to recommend by its recipe.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it has no recipe and no output matrix to make one for.
+    pub fn recommender(&self) -> Result<Recommender> {
+        let recipe = self.recipe.unwrap_or(Recipe { metric: crate::index::Metric::Dot, ..Recipe::default() });
+        Recommender::new(&self.embeddings, recipe, self.blend.clone())
     }
 
     /// Whether `path` looks like a model folder.
@@ -101,6 +128,29 @@ fn check_file(path: &Path, expected: &manifest::Entry) -> Result<()> {
         return Err(Error::model(path, "the checksum is wrong: some bytes have changed", advice));
     }
     Ok(())
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
+    serde_json::from_slice(&bytes)
+        .map_err(|e| Error::model(path, e.to_string(), "the model was written by another version: train it again"))
+}
+
+fn read_blend(path: &Path, tokens: usize) -> Result<Sparse> {
+    let tensors = Tensors::open(path)?;
+    let table = Sparse { ends: tensors.u64("ends")?, columns: tensors.u32("columns")?, values: tensors.f32("values")? };
+    let last = table.ends.last().copied().unwrap_or(0);
+    let whole = table.ends.len() == tokens
+        && table.ends.is_sorted()
+        && last == table.columns.len() as u64
+        && table.columns.len() == table.values.len()
+        && table.columns.iter().all(|&column| (column as usize) < tokens)
+        && table.values.iter().all(|value| value.is_finite());
+    if whole {
+        Ok(table)
+    } else {
+        Err(Error::model(path, "the table does not fit the vocabulary", "the model is damaged: train it again"))
+    }
 }
 
 fn read_vocab(path: &Path) -> Result<Vocab> {

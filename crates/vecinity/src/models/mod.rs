@@ -9,7 +9,7 @@ pub mod word2vec;
 
 use crate::corpus::Corpus;
 use crate::error::Result;
-use crate::train::{Checkpoint, Control, Progress, Settings, Trained, fit};
+use crate::train::{Checkpoint, Control, EndOfEpoch, Progress, Settings, Trained, fit};
 
 /// Which model, with the settings of its own.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -34,12 +34,28 @@ impl ModelConfig {
         observe: &mut dyn FnMut(&Progress) -> Control,
         save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
     ) -> Result<Trained> {
+        self.fit_by_epoch(corpus, settings, from, observe, save, None)
+    }
+
+    /// As [`ModelConfig::fit`], with a look at the tables behind every epoch.
+    ///
+    /// # Errors
+    /// As [`ModelConfig::fit`].
+    pub fn fit_by_epoch(
+        &self,
+        corpus: &Corpus,
+        settings: &Settings,
+        from: Option<Checkpoint>,
+        observe: &mut dyn FnMut(&Progress) -> Control,
+        save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
+        epoch: Option<EndOfEpoch<'_>>,
+    ) -> Result<Trained> {
         match self {
             Self::Word2vec(config) => {
-                fit(&word2vec::Word2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save)
+                fit(&word2vec::Word2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, epoch)
             }
             Self::Item2vec(config) => {
-                fit(&item2vec::Item2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save)
+                fit(&item2vec::Item2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, epoch)
             }
         }
     }

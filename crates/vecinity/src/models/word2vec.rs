@@ -77,6 +77,8 @@ pub struct Config {
     pub window: usize,
     /// Draw each window's size uniformly from 1 to `window` (nearer tokens weigh more), or keep it fixed.
     pub shrink_windows: bool,
+    /// Predict a token only from those before it, not from those after it.
+    pub directed: bool,
     /// Noise tokens for each pair, 1 to 1000 (negative sampling).
     pub negatives: usize,
     /// Noise tokens are drawn with probability `count^noise_exponent`.
@@ -94,6 +96,7 @@ impl Default for Config {
             loss: Objective::default(),
             window: 5,
             shrink_windows: true,
+            directed: false,
             negatives: 5,
             noise_exponent: 0.75,
             noise_sharing: Sharing::default(),
@@ -168,13 +171,17 @@ impl Scratch {
         }
     }
 
-    /// The context of position `at`; empty only in sequences of one token.
+    /// Finds the context of position `at`; there is none in a sequence of one token, and none before the
+    /// first token if only what comes before counts.
     #[inline]
-    fn context_of(&mut self, sequence: &[u32], at: usize) {
+    fn has_context(&mut self, sequence: &[u32], at: usize, directed: bool) -> bool {
         let (from, to) = (at.saturating_sub(self.reach[at]), (at + self.reach[at] + 1).min(sequence.len()));
         self.context.clear();
         self.context.extend_from_slice(&sequence[from..at]);
-        self.context.extend_from_slice(&sequence[at + 1..to]);
+        if !directed {
+            self.context.extend_from_slice(&sequence[at + 1..to]);
+        }
+        !self.context.is_empty()
     }
 }
 
@@ -241,7 +248,9 @@ impl Word2vec {
         self.draw(noise, step, &mut scratch.noise);
         for (at, &centre) in sequence.iter().enumerate() {
             self.expect(sequence, at, step);
-            scratch.context_of(sequence, at);
+            if !scratch.has_context(sequence, at, self.config.directed) {
+                continue;
+            }
             Self::candidates(centre, &scratch.noise, &mut scratch.candidates);
             // For the next window, so that its rows have time to arrive.
             self.draw(noise, step, &mut scratch.noise);
@@ -257,7 +266,9 @@ impl Word2vec {
 
     fn skip_gram_pairs(&self, noise: &Noise, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
         for (at, &centre) in sequence.iter().enumerate() {
-            scratch.context_of(sequence, at);
+            if !scratch.has_context(sequence, at, self.config.directed) {
+                continue;
+            }
             for i in 0..scratch.context.len() {
                 self.draw(noise, step, &mut scratch.noise);
                 Self::candidates(centre, &scratch.noise, &mut scratch.candidates);
@@ -283,7 +294,9 @@ impl Word2vec {
                     step.block.expect(step.output, node);
                 }
             }
-            scratch.context_of(sequence, at);
+            if !scratch.has_context(sequence, at, self.config.directed) {
+                continue;
+            }
             let (nodes, labels) = tree.path(centre);
             let inputs = Rows::new(step.input, &scratch.context);
             let mut bound = step.block.bind(inputs, Rows::new(step.output, nodes));
@@ -304,7 +317,9 @@ impl Word2vec {
         }
         for (at, &centre) in sequence.iter().enumerate() {
             self.expect(sequence, at, step);
-            scratch.context_of(sequence, at);
+            if !scratch.has_context(sequence, at, self.config.directed) {
+                continue;
+            }
             let context = Rows::new(step.input, &scratch.context);
             pool.mean.set_to_mean(0, context);
             pool.gradient.clear(0);

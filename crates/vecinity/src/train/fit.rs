@@ -52,6 +52,9 @@ pub enum Control {
     Stop,
 }
 
+/// What looks at the tables behind every epoch: gets its number from 1, returns whether to go on.
+pub type EndOfEpoch<'a> = &'a mut dyn FnMut(u32, &Checkpoint) -> Result<bool>;
+
 /// The result of training: tables as they were trained.
 #[derive(Debug)]
 pub struct Trained {
@@ -119,6 +122,8 @@ fn chunks(ends: &[u64]) -> Vec<Chunk> {
 /// * `from`: a checkpoint to go on from; must be of the same corpus and settings, which the caller checks.
 /// * `observe`: called ten times a second and at the end.
 /// * `save`: writes a checkpoint; called when `observe` asks for one.
+/// * `epoch`: called behind every epoch with its number from 1, when no thread is at work; `false` ends the
+///   training there, with the tables as they are.
 ///
 /// # Errors
 /// [`Error::Setting`] for settings out of range, [`Error::Interrupted`] if `observe` stopped the run,
@@ -130,6 +135,7 @@ pub fn fit<M: Model>(
     from: Option<Checkpoint>,
     observe: &mut dyn FnMut(&Progress) -> Control,
     save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
+    mut epoch: Option<EndOfEpoch<'_>>,
 ) -> Result<Trained> {
     settings.check()?;
     let vocab = corpus.vocab();
@@ -157,12 +163,20 @@ pub fn fit<M: Model>(
     };
     let total = chunks.len() as u64 * u64::from(settings.epochs);
     while state.next_chunk < total {
-        let control = run.until_control(&mut state, total, observe);
+        let epochs_done = state.next_chunk / chunks.len() as u64;
+        let until = if epoch.is_some() { (epochs_done + 1) * chunks.len() as u64 } else { total };
+        let control = run.until_control(&mut state, until, observe);
         if control != Control::Continue {
             save(&state)?;
         }
         if control == Control::Stop {
             return Err(Error::Interrupted { checkpoint: None });
+        }
+        if let Some(epoch) = &mut epoch
+            && state.next_chunk == until
+            && !epoch(epochs_done as u32 + 1, &state)?
+        {
+            break;
         }
     }
     let progress = run.progress(state.next_chunk);

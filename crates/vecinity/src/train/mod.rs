@@ -28,7 +28,7 @@ mod step;
 mod subsample;
 
 pub use checkpoint::Checkpoint;
-pub use fit::{Control, Progress, Trained, fit};
+pub use fit::{Control, EndOfEpoch, Progress, Trained, fit};
 pub use huffman::Huffman;
 pub use noise::Noise;
 pub use settings::Settings;

@@ -46,14 +46,6 @@ pub fn rank(scorer: &dyn Scorer, fold: &Fold, threads: usize) -> Ranked {
     Ranked { ranks, lists }
 }
 
-/// The `limit` best items of the catalogue for each query with their scores, the best first, histories left out.
-#[must_use]
-pub fn top(scorer: &dyn Scorer, fold: &Fold, queries: &[Query], limit: usize, threads: usize) -> Vec<Vec<(u32, f32)>> {
-    in_blocks(scorer, fold, queries, threads, |_, scores| {
-        best(scores, limit).into_iter().map(|item| (item, scores[item as usize])).collect()
-    })
-}
-
 /// Scores blocks of queries on all threads and hands each row, masked, to `answer`.
 fn in_blocks<T: Send>(
     scorer: &dyn Scorer,

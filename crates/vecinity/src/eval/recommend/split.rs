@@ -93,6 +93,18 @@ impl Fold {
         Self { train, queries, counts }
     }
 
+    /// Everything, to learn from before it is served; no queries.
+    #[must_use]
+    pub fn everything(histories: &Histories) -> Self {
+        let (mut seen, mut train, mut row) = (marks(histories), Sequences::default(), Vec::new());
+        for (owner, history) in histories.iter().enumerate() {
+            row.clear();
+            distinct(history.items, &mut seen, owner as u32 + 1, |_, item| row.push(item));
+            train.push(&row);
+        }
+        Self::new(train, Vec::new(), histories.items().len())
+    }
+
     /// The same catalogue with at most so many of the queries, evenly taken, and nothing to learn from.
     #[must_use]
     pub fn sampled(&self, queries: usize) -> Self {
