@@ -16,10 +16,14 @@
 
 mod choose;
 mod learn;
+mod moments;
+mod reasons;
 mod recipe;
 mod recommender;
+mod sums;
 
 pub use choose::{Choice, Trial, choose};
 pub use learn::{EpochReport, Evaluation, Learned, Row, Stage, Watch, learn};
+pub use reasons::{Reason, Recommendation, Style};
 pub use recipe::{Blend, Pair, Recipe};
-pub use recommender::{Reason, Recommendation, Recommender};
+pub use recommender::Recommender;
