@@ -31,8 +31,9 @@ use crate::checksum;
 use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Place, Result};
+use crate::index::Metric;
 use crate::metadata::Metadata;
-use crate::recommend::{Recipe, Recommender};
+use crate::recommend::{Pair, Recipe, Recommender};
 use crate::tensors::Tensors;
 use crate::vocab::Vocab;
 use std::path::{Path, PathBuf};
@@ -100,13 +101,18 @@ impl Model {
         Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blend, metrics })
     }
 
-    /// The model, ready to recommend by its recipe.
+    /// The model, ready to recommend by its recipe, or by a usual one if it has none: from the input to the
+    /// output matrix by dot products, as it was trained, or by cosines of the one matrix it has; in both
+    /// cases of whole histories.
     ///
     /// # Errors
-    /// [`Error::Setting`] if it has no recipe and no output matrix to make one for.
+    /// [`Error::Data`] if its recipe needs an output matrix and there is none.
     pub fn recommender(&self) -> Result<Recommender> {
-        let recipe = self.recipe.unwrap_or(Recipe { metric: crate::index::Metric::Dot, ..Recipe::default() });
-        Recommender::new(&self.embeddings, recipe, self.blend.clone())
+        let usual = match self.embeddings.output() {
+            Some(_) => Recipe { vectors: Pair::InOut, metric: Metric::Dot, ..Recipe::default() },
+            None => Recipe { vectors: Pair::Input, metric: Metric::Cosine, ..Recipe::default() },
+        };
+        Recommender::new(&self.embeddings, self.recipe.unwrap_or(usual), self.blend.clone())
     }
 
     /// Whether `path` looks like a model folder.

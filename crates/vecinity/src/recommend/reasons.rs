@@ -64,13 +64,7 @@ impl Recommender {
     /// If a row of the history does not exist.
     #[must_use]
     pub fn recommend(&self, history: &[u32], want: Want<'_>, style: Style) -> Vec<Recommendation> {
-        let diverse = style.diversity > 0.0;
-        let limit = want.limit;
-        let wanted = if diverse { limit.saturating_mul(4).saturating_add(50) } else { limit };
-        let mut found = self.top(&[history], Want { limit: wanted, ..want }, 1).pop().unwrap_or_default();
-        if diverse {
-            found = self.diverse(&found, limit, style.diversity);
-        }
+        let found = self.top(&[history], want, style.diversity, 1).pop().unwrap_or_default();
         let asked = style.explain.then(|| {
             let mut user = vec![0.0; self.vectors.to.dim()];
             self.prepare(history, &mut user, &mut Sums::new(self.len()))
@@ -83,7 +77,8 @@ impl Recommender {
         each.collect()
     }
 
-    fn diverse(&self, found: &[Hit], limit: usize, diversity: f32) -> Vec<Hit> {
+    /// Chooses `limit` of the items found, each as good and as unlike those before it as possible.
+    pub(super) fn diverse(&self, found: &[Hit], limit: usize, diversity: f32) -> Vec<Hit> {
         let vector = |item: TokenId| self.vectors.to.row(item.row());
         let cosine = |a: TokenId, b: TokenId| {
             dot(vector(a), vector(b)) / (norm(vector(a)) * norm(vector(b))).max(f32::MIN_POSITIVE)

@@ -263,18 +263,22 @@ impl Recommender {
         each.map(|(history, user)| self.prepare(history, user, sums)).collect()
     }
 
-    /// The best items for each history, the best first, equal scores by row; on `threads` threads, which
-    /// change nothing in the answer.
+    /// The best items for each history, the best first, equal scores by row.
     ///
     /// Items of the history itself are left out, unless `want` includes what was asked. An empty history is
     /// answered with what is popular.
     ///
+    /// * `diversity`: see [`Style`](super::Style); 0 is by score alone.
+    /// * `threads`: change nothing in the answer.
+    ///
     /// # Panics
     /// If a row of a history does not exist.
     #[must_use]
-    pub fn top(&self, histories: &[&[u32]], want: Want<'_>, threads: usize) -> Vec<Vec<Hit>> {
+    pub fn top(&self, histories: &[&[u32]], want: Want<'_>, diversity: f32, threads: usize) -> Vec<Vec<Hit>> {
         // Blocks small enough that every thread gets one.
         let block = histories.len().div_ceil(threads.max(1)).clamp(1, QUERIES);
+        let several = want.limit.saturating_mul(4).saturating_add(50);
+        let wanted = Want { limit: if diversity > 0.0 { several } else { want.limit }, ..want };
         let next = AtomicUsize::new(0);
         let answers = Mutex::new(vec![Vec::new(); histories.len()]);
         let work = || {
@@ -283,7 +287,10 @@ impl Recommender {
                 let first = next.fetch_add(block, Ordering::Relaxed);
                 let Some(histories) = histories.get(first..histories.len().min(first + block)) else { break };
                 let asked = self.prepare_all(histories, &mut users, &mut sums);
-                let found = self.best(histories, &asked, &users, &mut scores, want);
+                let mut found = self.best(histories, &asked, &users, &mut scores, wanted);
+                if diversity > 0.0 {
+                    found.iter_mut().for_each(|found| *found = self.diverse(found, want.limit, diversity));
+                }
                 let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
                 for (answer, found) in answers[first..].iter_mut().zip(found) {
                     *answer = found;
@@ -478,7 +485,7 @@ pub(super) mod tests {
             model.score(&asked, &mut scores);
             let odd = |id: TokenId| !id.0.is_multiple_of(2);
             for threads in [1, 3] {
-                let lists = model.top(&asked, Want::best(20).only(&odd), threads);
+                let lists = model.top(&asked, Want::best(20).only(&odd), 0.0, threads);
                 for ((history, scores), list) in histories.iter().zip(scores.chunks_exact(n)).zip(&lists) {
                     let mut order: Vec<u32> =
                         (0..n as u32).filter(|i| odd(TokenId(*i)) && !history.contains(i)).collect();
@@ -487,7 +494,7 @@ pub(super) mod tests {
                     assert_eq!(list.iter().map(|hit| (hit.id, hit.score)).collect::<Vec<_>>(), expected);
                 }
                 for at in [0, 1, 150, 299] {
-                    assert_eq!(model.top(&asked[at..=at], Want::best(20).only(&odd), 1)[0], lists[at]);
+                    assert_eq!(model.top(&asked[at..=at], Want::best(20).only(&odd), 0.0, 1)[0], lists[at]);
                 }
             }
         }
@@ -496,9 +503,9 @@ pub(super) mod tests {
     #[test]
     fn items_of_the_history_come_only_if_wanted() {
         let model = model(None, 0.0);
-        let all = model.top(&[&[3, 8]], Want::best(50).including_asked(), 1);
+        let all = model.top(&[&[3, 8]], Want::best(50).including_asked(), 0.0, 1);
         assert_eq!(all[0].len(), 30);
-        let new = model.top(&[&[3, 8]], Want::best(50), 1);
+        let new = model.top(&[&[3, 8]], Want::best(50), 0.0, 1);
         assert_eq!(new[0].len(), 28);
         assert!(new[0].iter().all(|hit| hit.id.0 != 3 && hit.id.0 != 8));
     }
