@@ -12,6 +12,8 @@
 //! | `batch` | many histories, block by block |
 //! | `lists` | their lists as CSV, TSV, JSON Lines or Parquet |
 //! | `choose` | the recipe with the best NDCG@10 on validation |
+//! | `watch` | who looks on, and what a stopped run leaves behind |
+//! | `snapshot` | tables as they were behind an epoch |
 //! | `learn` | the whole way: split, train, stop early, choose, measure, judge, train again on everything |
 //!
 //! How trained matrices are asked changes the result several times over, so it is not left to the user.
@@ -31,14 +33,17 @@ mod moments;
 mod reasons;
 mod recipe;
 mod recommender;
+mod snapshot;
 mod sums;
+mod watch;
 
 pub use answer::{Answer, Because, Fields};
 pub use batch::{Everybody, Summary, first_of_each};
 pub use choose::{Choice, Trial, choose};
 pub use filter::Filter;
-pub use learn::{EpochReport, Evaluation, Learned, Row, Stage, Watch, learn};
+pub use learn::{EpochReport, Evaluation, Learned, MetricsFile, Row, learn};
 pub use lists::{Lists, Written};
 pub use reasons::{Reason, Recommendation, Style};
 pub use recipe::{Blend, Pair, Recipe};
 pub use recommender::Recommender;
+pub use watch::{Stage, Watch};
