@@ -15,6 +15,7 @@
 //! | [`eval`] | embeddings and a test set | figures with intervals |
 //! | [`baselines`] | the same test set | what a model has to beat |
 //! | [`recommend`] | histories | a measured recommender: the recipe, the figures, the verdict |
+//! | [`report`] | a model and its figures | `report.html` |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
 //! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
@@ -38,6 +39,7 @@ pub mod model_dir;
 pub mod models;
 pub mod publish;
 pub mod recommend;
+pub mod report;
 pub mod rng;
 pub mod tensors;
 pub mod train;

@@ -9,6 +9,7 @@ mod neighbors;
 mod outlier;
 mod phrases;
 mod query;
+mod report;
 mod similarity;
 mod train;
 mod verify;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Phrases(phrases::Phrases),
     Import(import::Import),
     Export(export::Export),
+    Report(report::Report),
     Verify(verify::Verify),
     Word2vec(word2vec::Word2vec),
 }
@@ -55,6 +57,7 @@ impl Command {
             Self::Phrases(command) => command.run(output),
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
+            Self::Report(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),
         }

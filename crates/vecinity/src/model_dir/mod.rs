@@ -12,6 +12,7 @@
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
 //!   metadata.jsonl       titles and fields, if given
 //!   training.jsonl       progress of the run, an object a line
+//!   report.html          what it is and how good it is, on one page; absent in imported models
 //!   README.md            the model in a few sentences
 //! ```
 //!
@@ -32,7 +33,8 @@ use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Place, Result};
 use crate::metadata::Metadata;
-use crate::recommend::{Recipe, Recommender};
+use crate::recommend::{Figures, Recipe, Recommender};
+use crate::report::{self, Subject};
 use crate::tensors::Tensors;
 use crate::vocab::Vocab;
 use std::path::{Path, PathBuf};
@@ -47,6 +49,7 @@ pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
 pub(crate) const METRICS: &str = "metrics.json";
 pub(crate) const TRAINING: &str = "training.jsonl";
+pub(crate) const REPORT: &str = "report.html";
 pub(crate) const README: &str = "README.md";
 
 /// An open model folder.
@@ -109,11 +112,53 @@ impl Model {
         Recommender::new(&self.embeddings, recipe, self.blend.clone())
     }
 
+    /// The figures of `metrics.json`: the evaluation and the recipes that were tried.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it has another form than this version writes.
+    pub fn figures(&self) -> Result<Option<Figures>> {
+        let figures = self.metrics.as_ref().map(Figures::parse).transpose();
+        figures.map_err(|error| error.at(&self.path.join(METRICS)))
+    }
+
+    /// The report about the model as HTML: the bytes of `report.html`, made anew.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and as [`Model::figures`].
+    pub fn report(&self) -> Result<String> {
+        let log = self.path.join(TRAINING);
+        let training = if self.manifest.files.contains_key(TRAINING) {
+            std::fs::read_to_string(&log).map_err(Error::io(&log, "read"))?
+        } else {
+            String::new()
+        };
+        let figures = self.figures()?;
+        Ok(report::html(&Subject {
+            name: &name_of(&self.path),
+            tool: &self.manifest.tool,
+            created: &self.manifest.created,
+            run: self.manifest.origin.run(),
+            vocab: self.embeddings.vocab(),
+            input: self.embeddings.input(),
+            output: self.embeddings.output(),
+            metadata: self.embeddings.metadata(),
+            config: self.config.as_ref(),
+            recipe: self.recipe.as_ref(),
+            figures: figures.as_ref(),
+            training: &training,
+        }))
+    }
+
     /// Whether `path` looks like a model folder.
     #[must_use]
     pub fn is_model(path: &Path) -> bool {
         path.join(MANIFEST).is_file()
     }
+}
+
+/// What a model is called: its folder.
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Compares size and checksum of a file with the manifest.

@@ -2,7 +2,8 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, TRAINING, VECTORS, VOCAB,
+    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, TRAINING, VECTORS, VOCAB,
+    name_of,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -11,8 +12,9 @@ use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::publish::{self, Staging};
-use crate::recommend::Recipe;
-use crate::tensors::{self, Values};
+use crate::recommend::{Figures, Recipe};
+use crate::report::{self, Subject};
+use crate::tensors::{self, Tensors, Values};
 use crate::train::Trained;
 use crate::vocab::Vocab;
 use std::collections::BTreeMap;
@@ -135,9 +137,15 @@ impl<'a> NewModel<'a> {
         if !self.training.is_empty() {
             add(TRAINING, &mut |to| to.write_all(self.training.as_bytes()).map_err(Error::io(path, "write")))?;
         }
+        let (tool, created) = (tool(), humantime::format_rfc3339_seconds(now()).to_string());
+        if self.origin.run().is_some() {
+            // From the matrices just written: a map of the file needs no memory of its own.
+            let page = self.report(&name_of(path), &Tensors::open(&folder.join(VECTORS))?, &tool, &created)?;
+            add(REPORT, &mut |to| to.write_all(page.as_bytes()).map_err(Error::io(path, "write")))?;
+        }
         let card = self.card(path);
         add(README, &mut |to| to.write_all(card.as_bytes()).map_err(Error::io(path, "write")))?;
-        let manifest = self.manifest(files);
+        let manifest = self.manifest(files, tool, created);
         let json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::io(path, "write")(e.into()))?;
         for (name, bytes) in [(MANIFEST, json.as_slice()), (MANIFEST_SUM, sum_line(&json).as_bytes())] {
             std::fs::write(folder.join(name), bytes).map_err(Error::io(path, "write"))?;
@@ -154,7 +162,27 @@ impl<'a> NewModel<'a> {
         }
     }
 
-    fn manifest(&self, files: BTreeMap<String, Entry>) -> Manifest {
+    fn report(&self, name: &str, vectors: &Tensors, tool: &str, created: &str) -> Result<String> {
+        let output = if vectors.contains("output") { Some(vectors.matrix("output")?) } else { None };
+        // A page without figures is better than no model.
+        let figures: Option<Figures> = self.metrics.as_deref().and_then(|json| serde_json::from_str(json).ok());
+        Ok(report::html(&Subject {
+            name,
+            tool,
+            created,
+            run: self.origin.run(),
+            vocab: self.vocab,
+            input: &vectors.matrix("input")?,
+            output: output.as_ref(),
+            metadata: self.metadata,
+            config: self.config,
+            recipe: self.recipe.map(|(recipe, _)| recipe),
+            figures: figures.as_ref(),
+            training: &self.training,
+        }))
+    }
+
+    fn manifest(&self, files: BTreeMap<String, Entry>, tool: String, created: String) -> Manifest {
         let mut hasher = blake3::Hasher::new();
         for entry in files.values() {
             hasher.update(entry.blake3.as_bytes());
@@ -162,8 +190,8 @@ impl<'a> NewModel<'a> {
         Manifest {
             format: FORMAT,
             uuid: hasher.finalize().to_hex()[..32].to_owned(),
-            tool: format!("vecinity {}", env!("CARGO_PKG_VERSION")),
-            created: humantime::format_rfc3339_seconds(now()).to_string(),
+            tool,
+            created,
             origin: self.origin.clone(),
             tokens: self.vocab.len(),
             dim: self.dim(),
@@ -184,21 +212,27 @@ impl<'a> NewModel<'a> {
 
     /// The model in a few sentences.
     fn card(&self, path: &Path) -> String {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name_of(path);
         let origin = match &self.origin {
             Origin::Trained { corpus_tokens, sequences, .. } => {
                 format!("Trained on {sequences} sequences with {corpus_tokens} tokens; the settings are in `{CONFIG}`.")
             }
             Origin::Imported { format } => format!("Imported from a file in the format {format}."),
         };
+        let report = if self.origin.run().is_some() { "`report.html` shows how good it is.\n" } else { "" };
         format!(
             "# {name}\n\n{} tokens, {} values a vector. {origin}\n\n\
              Ask it with `vecinity neighbors {name} TOKEN`; check it with `vecinity verify {name}`.\n\
-             In Python: `safetensors.numpy.load_file(\"{VECTORS}\")[\"input\"]`, one row a token.\n",
+             {report}In Python: `safetensors.numpy.load_file(\"{VECTORS}\")[\"input\"]`, one row a token.\n",
             self.vocab.len(),
             self.dim(),
         )
     }
+}
+
+/// The name and version of this program.
+fn tool() -> String {
+    format!("vecinity {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Refuses to replace anything but a model.

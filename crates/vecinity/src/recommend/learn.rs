@@ -9,7 +9,7 @@
 use super::choose::{Choice, choose, sample};
 use super::recipe::{Pair, Recipe};
 use super::recommender::{OnItems, Recommender};
-use super::{Blend, Trial};
+use super::{Blend, THIS_MODEL, Trial, VECTORS_ALONE};
 use crate::baselines::{Baseline, BaselineKind, Ease, Memory, Partner, Sparse, tune};
 use crate::config::Config;
 use crate::corpus::Corpus;
@@ -353,9 +353,9 @@ impl Run<'_> {
             let scorer = OnItems { recommender: &recommender, rows: &tested.rows };
             Measured::new(&rank(&scorer, test, self.threads()), test)
         };
-        add("this model", choice.best.recipe.to_string(), choice.best.ndcg, ask(&choice.best));
+        add(THIS_MODEL, choice.best.recipe.to_string(), choice.best.ndcg, ask(&choice.best));
         if choice.best.recipe.blend.is_some() {
-            add("its vectors alone", choice.plain.recipe.to_string(), choice.plain.ndcg, ask(&choice.plain));
+            add(VECTORS_ALONE, choice.plain.recipe.to_string(), choice.plain.ndcg, ask(&choice.plain));
         }
         for baseline in baselines {
             let measured = Measured::new(&rank(&*baseline.scorer, test, self.threads()), test);
@@ -368,7 +368,7 @@ impl Run<'_> {
 /// The first row against the baselines.
 fn verdict(rows: &[(Row, Measured)]) -> Verdict {
     let baselines: Vec<(String, Measured)> = (rows.iter().skip(1))
-        .filter(|(row, _)| row.name != "its vectors alone")
+        .filter(|(row, _)| row.name != VECTORS_ALONE)
         .map(|(row, measured)| (row.name.clone(), measured.clone()))
         .collect();
     match rows.first() {

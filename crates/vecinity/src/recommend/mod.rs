@@ -5,6 +5,7 @@
 //! | `recipe` | which matrices, metric, how much history, popularity, which blend |
 //! | `recommender` | a model with its recipe: scores, lists, exact reasons |
 //! | `choose` | the recipe with the best NDCG@10 on validation |
+//! | `figures` | what `metrics.json` holds: the evaluation, and every recipe that was tried |
 //! | `learn` | the whole way: split, train, stop early, choose, measure, judge, train again on everything |
 //!
 //! How trained matrices are asked changes the result several times over, so it is not left to the user.
@@ -15,11 +16,13 @@
 //! `vocab`, `error`.  Used by: `model_dir`, `cli`.
 
 mod choose;
+mod figures;
 mod learn;
 mod recipe;
 mod recommender;
 
 pub use choose::{Choice, Trial, choose};
+pub use figures::{Figures, THIS_MODEL, VECTORS_ALONE};
 pub use learn::{EpochReport, Evaluation, Learned, Row, Stage, Watch, learn};
 pub use recipe::{Blend, Pair, Recipe};
 pub use recommender::{Reason, Recommendation, Recommender};

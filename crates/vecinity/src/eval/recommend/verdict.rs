@@ -12,7 +12,8 @@ pub enum Verdict {
     Ship {
         /// The strongest baseline.
         against: String,
-        /// The model's NDCG@10 divided by the baseline's.
+        /// The model's NDCG@10 divided by the baseline's; infinite (`null` in JSON) if that finds nothing.
+        #[serde(deserialize_with = "or_infinite")]
         ratio: f64,
     },
     /// As good as the strongest baseline: the difference is within two standard errors.
@@ -31,6 +32,12 @@ pub enum Verdict {
     },
     /// There was no baseline to compare with.
     Alone,
+}
+
+/// JSON has no infinity: it is written as `null`.
+fn or_infinite<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let ratio: Option<f64> = serde::Deserialize::deserialize(deserializer)?;
+    Ok(ratio.unwrap_or(f64::INFINITY))
 }
 
 /// Compares a model with the strongest of its baselines by NDCG@10, query by query.
@@ -103,5 +110,13 @@ mod tests {
         let other: Vec<u32> = (0..50).map(|i| if i % 2 == 0 { 3 } else { 1 }).collect();
         assert!(verdict(&mixed, &other).starts_with("a tie with counting (0.750 against 0.750)"));
         assert_eq!(judge(&measured(&good), &[]).to_string(), "no baseline to compare with.");
+    }
+
+    #[test]
+    fn a_verdict_against_a_baseline_that_finds_nothing_survives_json() {
+        let found = judge(&measured(&[1; 9]), &[("counting".into(), measured(&[u32::MAX; 9]))]);
+        assert_eq!(found.to_string(), "better than counting, which finds nothing. Worth serving.");
+        let json = serde_json::to_string(&found).unwrap();
+        assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), found, "{json}");
     }
 }
