@@ -9,6 +9,7 @@ mod neighbors;
 mod outlier;
 mod phrases;
 mod query;
+mod recommend;
 mod report;
 mod similarity;
 mod train;
@@ -17,6 +18,7 @@ mod why;
 mod word2vec;
 
 use crate::output::Output;
+pub(crate) use inspect::guess_kind;
 
 /// What the user wants to do.
 #[derive(Debug, clap::Subcommand)]
@@ -25,6 +27,7 @@ pub(crate) enum Command {
     Inspect(Box<inspect::Inspect>),
     Train(Box<train::Train>),
     Query(query::Query),
+    Recommend(Box<recommend::Recommend>),
     Evaluate(evaluate::Evaluate),
     #[command(visible_aliases = ["nn", "similar"])]
     Neighbors(neighbors::Neighbors),
@@ -48,6 +51,7 @@ impl Command {
             Self::Inspect(command) => command.run(output),
             Self::Train(command) => command.run(output),
             Self::Query(command) => command.run(output),
+            Self::Recommend(command) => command.run(output),
             Self::Evaluate(command) => command.run(output),
             Self::Neighbors(command) => command.run(output),
             Self::Similarity(command) => command.run(output),

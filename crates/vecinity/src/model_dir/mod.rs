@@ -11,6 +11,7 @@
 //!   blend.safetensors    the item-to-item table of the recipe: `ends` U64 [n], `columns` U32, `values` F32
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
 //!   metadata.jsonl       titles and fields, if given
+//!   skipped.jsonl        rows of the data that could not be read, an object a line
 //!   training.jsonl       progress of the run, an object a line
 //!   report.html          what it is and how good it is, on one page; absent in imported models
 //!   README.md            the model in a few sentences
@@ -32,8 +33,9 @@ use crate::checksum;
 use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Place, Result};
+use crate::index::Metric;
 use crate::metadata::Metadata;
-use crate::recommend::{Figures, Recipe, Recommender};
+use crate::recommend::{MetricsFile, Pair, Recipe, Recommender};
 use crate::report::{self, Subject};
 use crate::tensors::Tensors;
 use crate::vocab::Vocab;
@@ -48,6 +50,7 @@ pub(crate) const METADATA: &str = "metadata.jsonl";
 pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
 pub(crate) const METRICS: &str = "metrics.json";
+pub(crate) const SKIPPED: &str = "skipped.jsonl";
 pub(crate) const TRAINING: &str = "training.jsonl";
 pub(crate) const REPORT: &str = "report.html";
 pub(crate) const README: &str = "README.md";
@@ -67,8 +70,8 @@ pub struct Model {
     pub recipe: Option<Recipe>,
     /// The table of the recipe's blend, by rows of the vocabulary.
     pub blend: Option<Sparse>,
-    /// The bytes of `metrics.json`.
-    pub metrics: Option<serde_json::Value>,
+    /// How good it is, if that was measured, and all recipes that were tried.
+    pub metrics: Option<MetricsFile>,
 }
 
 impl Model {
@@ -103,28 +106,24 @@ impl Model {
         Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blend, metrics })
     }
 
-    /// The model, ready to recommend by its recipe.
+    /// The model, ready to recommend by its recipe, or by a usual one if it has none: from the input to the
+    /// output matrix by dot products, as it was trained, or by cosines of the one matrix it has; in both
+    /// cases of whole histories.
     ///
     /// # Errors
-    /// [`Error::Setting`] if it has no recipe and no output matrix to make one for.
+    /// [`Error::Data`] if its recipe needs an output matrix and there is none.
     pub fn recommender(&self) -> Result<Recommender> {
-        let recipe = self.recipe.unwrap_or(Recipe { metric: crate::index::Metric::Dot, ..Recipe::default() });
-        Recommender::new(&self.embeddings, recipe, self.blend.clone())
-    }
-
-    /// The figures of `metrics.json`: the evaluation and the recipes that were tried.
-    ///
-    /// # Errors
-    /// [`Error::Input`] if it has another form than this version writes.
-    pub fn figures(&self) -> Result<Option<Figures>> {
-        let figures = self.metrics.as_ref().map(Figures::parse).transpose();
-        figures.map_err(|error| error.at(&self.path.join(METRICS)))
+        let usual = match self.embeddings.output() {
+            Some(_) => Recipe { vectors: Pair::InOut, metric: Metric::Dot, ..Recipe::default() },
+            None => Recipe { vectors: Pair::Input, metric: Metric::Cosine, ..Recipe::default() },
+        };
+        Recommender::new(&self.embeddings, self.recipe.unwrap_or(usual), self.blend.clone())
     }
 
     /// The report about the model as HTML: the bytes of `report.html`, made anew.
     ///
     /// # Errors
-    /// [`Error::Io`], and as [`Model::figures`].
+    /// [`Error::Io`] if the log of the run cannot be read.
     pub fn report(&self) -> Result<String> {
         let log = self.path.join(TRAINING);
         let training = if self.manifest.files.contains_key(TRAINING) {
@@ -132,7 +131,6 @@ impl Model {
         } else {
             String::new()
         };
-        let figures = self.figures()?;
         Ok(report::html(&Subject {
             name: &name_of(&self.path),
             tool: &self.manifest.tool,
@@ -144,7 +142,7 @@ impl Model {
             metadata: self.embeddings.metadata(),
             config: self.config.as_ref(),
             recipe: self.recipe.as_ref(),
-            figures: figures.as_ref(),
+            metrics: self.metrics.as_ref(),
             training: &training,
         }))
     }

@@ -2,8 +2,8 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, TRAINING, VECTORS, VOCAB,
-    name_of,
+    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TRAINING, VECTORS,
+    VOCAB, name_of,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -12,7 +12,7 @@ use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::publish::{self, Staging};
-use crate::recommend::{Figures, Recipe};
+use crate::recommend::{MetricsFile, Recipe};
 use crate::report::{self, Subject};
 use crate::tensors::{self, Tensors, Values};
 use crate::train::Trained;
@@ -38,8 +38,10 @@ pub struct NewModel<'a> {
     pub origin: Origin,
     /// How it is asked for recommendations, and the table of the recipe's blend.
     pub recipe: Option<(&'a Recipe, Option<&'a Sparse>)>,
-    /// How good it is, as JSON.
-    pub metrics: Option<String>,
+    /// How good it is.
+    pub metrics: Option<&'a MetricsFile>,
+    /// Rows of the data that could not be read, an object a line.
+    pub skipped: String,
     /// Progress of the run, an object a line.
     pub training: String,
 }
@@ -58,6 +60,7 @@ impl<'a> NewModel<'a> {
             origin,
             recipe: None,
             metrics: None,
+            skipped: String::new(),
             training: String::new(),
         }
     }
@@ -74,6 +77,7 @@ impl<'a> NewModel<'a> {
             origin: Origin::Imported { format: format.to_owned() },
             recipe: None,
             metrics: None,
+            skipped: String::new(),
             training: String::new(),
         }
     }
@@ -131,11 +135,14 @@ impl<'a> NewModel<'a> {
                 })?;
             }
         }
-        if let Some(metrics) = &self.metrics {
-            add(METRICS, &mut |to| to.write_all(metrics.as_bytes()).map_err(Error::io(path, "write")))?;
+        if let Some(metrics) = self.metrics {
+            let json = serde_json::to_vec_pretty(metrics).map_err(|e| Error::io(path, "write")(e.into()))?;
+            add(METRICS, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
         }
-        if !self.training.is_empty() {
-            add(TRAINING, &mut |to| to.write_all(self.training.as_bytes()).map_err(Error::io(path, "write")))?;
+        for (name, lines) in [(SKIPPED, &self.skipped), (TRAINING, &self.training)] {
+            if !lines.is_empty() {
+                add(name, &mut |to| to.write_all(lines.as_bytes()).map_err(Error::io(path, "write")))?;
+            }
         }
         let (tool, created) = (tool(), humantime::format_rfc3339_seconds(now()).to_string());
         if self.origin.run().is_some() {
@@ -164,8 +171,6 @@ impl<'a> NewModel<'a> {
 
     fn report(&self, name: &str, vectors: &Tensors, tool: &str, created: &str) -> Result<String> {
         let output = if vectors.contains("output") { Some(vectors.matrix("output")?) } else { None };
-        // A page without figures is better than no model.
-        let figures: Option<Figures> = self.metrics.as_deref().and_then(|json| serde_json::from_str(json).ok());
         Ok(report::html(&Subject {
             name,
             tool,
@@ -177,7 +182,7 @@ impl<'a> NewModel<'a> {
             metadata: self.metadata,
             config: self.config,
             recipe: self.recipe.map(|(recipe, _)| recipe),
-            figures: figures.as_ref(),
+            metrics: self.metrics,
             training: &self.training,
         }))
     }

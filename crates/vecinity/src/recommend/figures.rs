@@ -1,36 +1,8 @@
-//! What `metrics.json` of a model folder holds: the evaluation, and every recipe that was tried.
+//! Questions about what was measured.
 
-use super::{Evaluation, Recipe, Row, Trial};
-use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
+use super::{Evaluation, MetricsFile, Recipe, Row, Trial};
 
-/// The name of the model's row in an evaluation.
-pub const THIS_MODEL: &str = "this model";
-/// The name of the row of the model's vectors without a blend.
-pub const VECTORS_ALONE: &str = "its vectors alone";
-
-/// How good a recommender is, and what else was tried.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Figures {
-    /// Figures on held-out events; absent without a holdout.
-    #[serde(default)]
-    pub evaluation: Option<Evaluation>,
-    /// The recipes, in the order of trial.
-    #[serde(default)]
-    pub trials: Vec<Trial>,
-}
-
-impl Figures {
-    /// Reads the content of `metrics.json`.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if it has another form.
-    pub fn parse(value: &serde_json::Value) -> Result<Self> {
-        serde::Deserialize::deserialize(value).map_err(|e| {
-            Error::data(format!("metrics.json: {e}"), "the model was written by another version: train it again")
-        })
-    }
-
+impl MetricsFile {
     /// The recipe that validation chose: the first of the best.
     #[must_use]
     pub fn chosen(&self) -> Option<&Trial> {
@@ -45,12 +17,6 @@ impl Figures {
         ranked
     }
 
-    /// The figures of the model itself.
-    #[must_use]
-    pub fn model(&self) -> Option<&Row> {
-        self.evaluation.as_ref()?.rows.iter().find(|row| row.name == THIS_MODEL)
-    }
-
     /// Whether the model's blend table, which belongs to the recipe that was chosen in training, serves this recipe too.
     #[must_use]
     pub fn has_table_for(&self, recipe: &Recipe) -> bool {
@@ -60,9 +26,15 @@ impl Figures {
 }
 
 impl Evaluation {
+    /// The figures of the model itself.
+    #[must_use]
+    pub fn model(&self) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == Row::MODEL)
+    }
+
     /// The baselines, without the rows of the model.
     pub fn baselines(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.name != THIS_MODEL && row.name != VECTORS_ALONE)
+        self.rows.iter().filter(|row| row.name != Row::MODEL && row.name != Row::VECTORS)
     }
 
     /// The baseline with the best NDCG@10 on test.
@@ -76,6 +48,7 @@ impl Evaluation {
 mod tests {
     use super::*;
     use crate::baselines::Partner;
+    use crate::eval::recommend::{Holdout, Verdict};
     use crate::recommend::Blend;
 
     fn blended(partner: Partner, share: f32) -> Recipe {
@@ -86,17 +59,22 @@ mod tests {
     fn the_chosen_recipe_is_the_first_of_the_best_and_its_table_is_the_one_stored() {
         let (ease, knn) = (Partner::Ease { lambda: 10.0 }, Partner::ItemKnn { shrink: 0.0, neighbors: 0 });
         let trial = |recipe, ndcg| Trial { recipe, ndcg };
-        let figures = Figures {
-            trials: vec![trial(Recipe::default(), 0.1), trial(blended(ease, 0.2), 0.3), trial(blended(knn, 0.2), 0.3)],
-            ..Figures::default()
+        let evaluation = Evaluation {
+            holdout: Holdout::Last,
+            rows: Vec::new(),
+            verdict: Verdict::Alone,
+            epochs: Vec::new(),
+            best_epoch: 1,
+            refit: true,
         };
-        assert_eq!(figures.chosen().unwrap().recipe, blended(ease, 0.2));
-        assert_eq!(
-            figures.ranked().iter().map(|t| t.recipe).collect::<Vec<_>>(),
-            [blended(ease, 0.2), blended(knn, 0.2), Recipe::default()]
-        );
-        assert!(figures.has_table_for(&blended(ease, 0.8)) && figures.has_table_for(&Recipe::default()));
-        assert!(!figures.has_table_for(&blended(knn, 0.2)));
-        assert_eq!(Figures::parse(&serde_json::to_value(&figures).unwrap()).unwrap(), figures);
+        let trials =
+            vec![trial(Recipe::default(), 0.1), trial(blended(ease, 0.2), 0.3), trial(blended(knn, 0.2), 0.3)];
+        let metrics = MetricsFile { evaluation, trials };
+        assert_eq!(metrics.chosen().unwrap().recipe, blended(ease, 0.2));
+        let ranked: Vec<Recipe> = metrics.ranked().iter().map(|trial| trial.recipe).collect();
+        assert_eq!(ranked, [blended(ease, 0.2), blended(knn, 0.2), Recipe::default()]);
+        assert!(metrics.has_table_for(&blended(ease, 0.8)) && metrics.has_table_for(&Recipe::default()));
+        assert!(!metrics.has_table_for(&blended(knn, 0.2)));
+        assert!(metrics.evaluation.model().is_none() && metrics.evaluation.strongest().is_none());
     }
 }

@@ -27,7 +27,7 @@ use crate::embeddings::Matrix;
 use crate::error::{counted, grouped, shown};
 use crate::metadata::Metadata;
 use crate::models::ModelConfig;
-use crate::recommend::{Figures, Recipe};
+use crate::recommend::{MetricsFile, Recipe};
 use crate::vocab::Vocab;
 use charts::{Marked, curve, scatter};
 use page::{Page, escape, foreign};
@@ -57,7 +57,7 @@ pub struct Subject<'a> {
     /// How it is asked for recommendations.
     pub recipe: Option<&'a Recipe>,
     /// How good it is.
-    pub figures: Option<&'a Figures>,
+    pub metrics: Option<&'a MetricsFile>,
     /// The log of the run, an object a line.
     pub training: &'a str,
 }
@@ -79,11 +79,9 @@ pub fn html(subject: &Subject<'_>) -> String {
     let mut page = Page::new(&format!("{} · vecinity report", subject.name));
     header(&mut page, subject);
     let seed = subject.config.map_or(1, |config| config.train.seed);
-    if let Some(figures) = subject.figures {
-        quality::sections(&mut page, figures, subject.recipe, subject.training);
-    }
-    if subject.figures.and_then(|figures| figures.evaluation.as_ref()).is_none() {
-        training(&mut page, subject);
+    match subject.metrics {
+        Some(metrics) => quality::sections(&mut page, metrics, subject.recipe, subject.training),
+        None => training(&mut page, subject),
     }
     norms(&mut page, subject);
     neighbours(&mut page, subject, seed);
@@ -93,8 +91,8 @@ pub fn html(subject: &Subject<'_>) -> String {
 
 fn header(page: &mut Page, subject: &Subject<'_>) {
     page.add(&format!("<header><p>vecinity report</p><h1>{}</h1></header>", foreign(subject.name)));
-    if let Some(evaluation) = subject.figures.and_then(|figures| figures.evaluation.as_ref()) {
-        quality::verdict(page, evaluation);
+    if let Some(metrics) = subject.metrics {
+        quality::verdict(page, &metrics.evaluation);
         return;
     }
     let (words, next) = match subject.recipe {

@@ -7,7 +7,7 @@ use crate::baselines::Memory;
 use crate::error::grouped;
 use crate::eval::recommend::{Group, Holdout, Metrics, Verdict};
 use crate::index::Metric;
-use crate::recommend::{Evaluation, Figures, Pair, Recipe, Row, THIS_MODEL, Trial};
+use crate::recommend::{Evaluation, MetricsFile, Pair, Recipe, Row, Trial};
 
 /// The verdict, and the three figures to remember.
 pub(super) fn verdict(page: &mut Page, evaluation: &Evaluation) {
@@ -28,7 +28,7 @@ pub(super) fn verdict(page: &mut Page, evaluation: &Evaluation) {
         "<div class=\"verdict {class}\"><p>{text}</p><p class=\"how\">{}</p></div>",
         escape(&how(evaluation))
     ));
-    let Some(model) = evaluation.rows.iter().find(|row| row.name == THIS_MODEL) else { return };
+    let Some(model) = evaluation.model() else { return };
     let test = &model.test;
     let numbers = [
         (format!("{:.3}", test.hr[0]), "HR@10: the next one is among ten"),
@@ -58,18 +58,15 @@ fn how(evaluation: &Evaluation) -> String {
 }
 
 /// Everything below the verdict.
-pub(super) fn sections(page: &mut Page, figures: &Figures, recipe: Option<&Recipe>, log: &str) {
-    if let Some(evaluation) = &figures.evaluation {
-        against_baselines(page, evaluation);
+pub(super) fn sections(page: &mut Page, metrics: &MetricsFile, recipe: Option<&Recipe>, log: &str) {
+    let evaluation = &metrics.evaluation;
+    against_baselines(page, evaluation);
+    if !metrics.trials.is_empty() {
+        recipes(page, metrics, recipe);
     }
-    if !figures.trials.is_empty() {
-        recipes(page, figures, recipe);
-    }
-    if let Some(evaluation) = &figures.evaluation {
-        curves(page, evaluation, log);
-        groups(page, evaluation);
-        popularity(page, evaluation);
-    }
+    curves(page, evaluation, log);
+    groups(page, evaluation);
+    popularity(page, evaluation);
 }
 
 fn against_baselines(page: &mut Page, evaluation: &Evaluation) {
@@ -83,7 +80,7 @@ fn against_baselines(page: &mut Page, evaluation: &Evaluation) {
         let ranges_of: Vec<Range<'_>> = (rows.iter())
             .map(|row| {
                 let (value, interval) = of(&row.test);
-                Range { name: &row.name, value, interval, this: row.name == THIS_MODEL }
+                Range { name: &row.name, value, interval, this: row.name == Row::MODEL }
             })
             .collect();
         (label.to_owned(), ranges(&format!("{label} of the model and the baselines"), &ranges_of))
@@ -106,7 +103,7 @@ fn against_baselines(page: &mut Page, evaluation: &Evaluation) {
         cells.push(format!("{:.3}", test.mrr));
         cells.push(format!("{:.2}", test.coverage));
         cells.push(format!("{:.1} ×", test.popularity_bias));
-        (row.name == THIS_MODEL, cells)
+        (row.name == Row::MODEL, cells)
     };
     page.table(&header, &rows.iter().map(cells).collect::<Vec<_>>());
 }
@@ -126,10 +123,10 @@ fn best(trials: &[Trial], of: impl Fn(&Recipe) -> bool) -> Option<f64> {
     trials.iter().filter(|trial| of(&trial.recipe)).map(|trial| trial.ndcg).reduce(f64::max)
 }
 
-fn recipes(page: &mut Page, figures: &Figures, recipe: Option<&Recipe>) {
-    let trials = &figures.trials;
+fn recipes(page: &mut Page, metrics: &MetricsFile, recipe: Option<&Recipe>) {
+    let trials = &metrics.trials;
     let mut about = format!("{} ways to ask the same vectors were tried on validation", grouped(trials.len() as u64));
-    if let Some(chosen) = figures.chosen() {
+    if let Some(chosen) = metrics.chosen() {
         about += &format!(". Best: {}, NDCG@10 {:.3}", chosen.recipe, chosen.ndcg);
         if recipe.is_some_and(|recipe| *recipe != chosen.recipe) {
             about += ". Stored now is another one";
@@ -147,9 +144,9 @@ fn recipes(page: &mut Page, figures: &Figures, recipe: Option<&Recipe>) {
         let length = |memory: &Memory| if memory.last == 0 { usize::MAX } else { memory.last };
         length(a).cmp(&length(b)).then(a.decay.total_cmp(&b.decay))
     });
-    let metrics = [Metric::Dot, Metric::Cosine];
+    let compared = [Metric::Dot, Metric::Cosine];
     let row = |asked: &Memory| {
-        let cells = metrics.iter().flat_map(|&metric| Pair::ALL.map(|(_, vectors)| (metric, vectors)));
+        let cells = compared.iter().flat_map(|&metric| Pair::ALL.map(|(_, vectors)| (metric, vectors)));
         let cells = cells.map(|(metric, vectors)| {
             best(trials, |r| plain(r) && r.metric == metric && r.vectors == vectors && r.memory == *asked)
         });
@@ -161,7 +158,7 @@ fn recipes(page: &mut Page, figures: &Figures, recipe: Option<&Recipe>) {
         heat(
             "NDCG@10 on validation by matrices, metric and memory",
             &Heat {
-                groups: metrics.iter().map(|metric| (metric.name().to_owned(), names.clone())).collect(),
+                groups: compared.iter().map(|metric| (metric.name().to_owned(), names.clone())).collect(),
                 rows: memories.iter().map(row).collect(),
             },
         ),
@@ -221,7 +218,7 @@ fn curves(page: &mut Page, evaluation: &Evaluation, log: &str) {
 }
 
 fn groups(page: &mut Page, evaluation: &Evaluation) {
-    let Some(model) = evaluation.rows.iter().find(|row| row.name == THIS_MODEL) else { return };
+    let Some(model) = evaluation.model() else { return };
     let strongest = evaluation.strongest();
     let mark =
         strongest.map_or_else(String::new, |row| format!(" The black line is {}, the strongest baseline.", row.name));
@@ -243,7 +240,7 @@ fn groups(page: &mut Page, evaluation: &Evaluation) {
 }
 
 fn popularity(page: &mut Page, evaluation: &Evaluation) {
-    let Some(model) = evaluation.rows.iter().find(|row| row.name == THIS_MODEL) else { return };
+    let Some(model) = evaluation.model() else { return };
     let test = &model.test;
     page.section(
         "What is recommended",

@@ -6,7 +6,7 @@ use crate::index::Metric;
 const HOSTILE: &str = "<script>alert(1)</script>\" onmouseover='x' & \u{202e}";
 
 /// Two items of which one has a hostile id and the other a hostile title.
-fn page(figures: Option<&Figures>, recipe: Option<&Recipe>) -> String {
+fn page(metrics: Option<&MetricsFile>, recipe: Option<&Recipe>) -> String {
     let vocab = Vocab::from_counts([(HOSTILE, 9), ("b", 3)]).unwrap();
     let line = serde_json::json!({"id": "b", "title": HOSTILE}).to_string();
     let metadata = Metadata::read_jsonl(line.as_bytes(), &crate::Place::file("m.jsonl")).unwrap();
@@ -24,7 +24,7 @@ fn page(figures: Option<&Figures>, recipe: Option<&Recipe>) -> String {
         metadata: Some(&metadata),
         config: Some(&config),
         recipe,
-        figures,
+        metrics,
         training: "{\"epochs\":2,\"tokens\":6,\"total_tokens\":12,\"loss\":1.5}\n",
     })
 }
@@ -119,6 +119,6 @@ fn a_text_model_shows_loss_norms_neighbours_and_settings() {
 #[test]
 fn an_item_model_without_a_holdout_says_that_nothing_was_measured() {
     let recipe = Recipe { metric: Metric::Dot, ..Recipe::default() };
-    let html = page(Some(&Figures::default()), Some(&recipe));
+    let html = page(None, Some(&recipe));
     assert!(html.contains("Nothing was held out") && html.contains("in-out, dot, whole history"));
 }

@@ -19,7 +19,6 @@ mod verdict;
 
 pub use holdout::Holdout;
 pub use metrics::{Group, LENGTHS, Measured, Metrics, mean_ndcg};
-pub(crate) use ranking::best;
 pub use ranking::{Ranked, Scorer, rank};
 pub use split::{Fold, Query, Sequences, Split};
 pub use verdict::{Verdict, judge};
