@@ -1,6 +1,9 @@
 //! The subcommands, one file each.
 
+mod cluster;
+mod compare;
 mod demo;
+mod diff;
 mod evaluate;
 mod export;
 mod import;
@@ -38,7 +41,10 @@ pub(crate) enum Command {
     Phrases(phrases::Phrases),
     Import(import::Import),
     Export(export::Export),
+    Compare(compare::Compare),
+    Cluster(cluster::Cluster),
     Report(report::Report),
+    Diff(diff::Diff),
     Verify(verify::Verify),
     Word2vec(word2vec::Word2vec),
 }
@@ -61,6 +67,9 @@ impl Command {
             Self::Phrases(command) => command.run(output),
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
+            Self::Compare(command) => command.run(output),
+            Self::Cluster(command) => command.run(output),
+            Self::Diff(command) => command.run(output),
             Self::Report(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),

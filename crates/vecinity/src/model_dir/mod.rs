@@ -22,6 +22,7 @@
 //!
 //! May import: everything it stores.  Used by: programs.
 
+mod change;
 mod manifest;
 mod save;
 

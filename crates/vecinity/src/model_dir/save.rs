@@ -2,8 +2,8 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TRAINING, VECTORS,
-    VOCAB, name_of,
+    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TRAINING,
+    VECTORS, VOCAB, name_of,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -95,8 +95,7 @@ impl<'a> NewModel<'a> {
         let mut add = |name: &str, write: &mut dyn FnMut(&mut dyn std::io::Write) -> Result<()>| -> Result<()> {
             let file = folder.join(name);
             publish::file(&file, |to| write(to))?;
-            let bytes = file.metadata().map_err(Error::io(&file, "read"))?.len();
-            files.insert(name.to_owned(), Entry { bytes, blake3: checksum::of_file(&file)? });
+            files.insert(name.to_owned(), entry(&file)?);
             Ok(())
         };
         let (text, ends) = self.flat_vocab();
@@ -153,10 +152,7 @@ impl<'a> NewModel<'a> {
         let card = self.card(path);
         add(README, &mut |to| to.write_all(card.as_bytes()).map_err(Error::io(path, "write")))?;
         let manifest = self.manifest(files, tool, created);
-        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::io(path, "write")(e.into()))?;
-        for (name, bytes) in [(MANIFEST, json.as_slice()), (MANIFEST_SUM, sum_line(&json).as_bytes())] {
-            std::fs::write(folder.join(name), bytes).map_err(Error::io(path, "write"))?;
-        }
+        seal(folder, path, &manifest)?;
         staging.publish()?;
         Ok(manifest)
     }
@@ -188,13 +184,9 @@ impl<'a> NewModel<'a> {
     }
 
     fn manifest(&self, files: BTreeMap<String, Entry>, tool: String, created: String) -> Manifest {
-        let mut hasher = blake3::Hasher::new();
-        for entry in files.values() {
-            hasher.update(entry.blake3.as_bytes());
-        }
         Manifest {
             format: FORMAT,
-            uuid: hasher.finalize().to_hex()[..32].to_owned(),
+            uuid: uuid(&files),
             tool,
             created,
             origin: self.origin.clone(),
@@ -233,6 +225,30 @@ impl<'a> NewModel<'a> {
             self.dim(),
         )
     }
+}
+
+/// Size and checksum of a file.
+pub(super) fn entry(file: &Path) -> Result<Entry> {
+    let bytes = file.metadata().map_err(Error::io(file, "read"))?.len();
+    Ok(Entry { bytes, blake3: checksum::of_file(file)? })
+}
+
+/// A name made from the content of all files.
+pub(super) fn uuid(files: &BTreeMap<String, Entry>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for entry in files.values() {
+        hasher.update(entry.blake3.as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Writes the manifest of the model that is to stand at `path` into a folder, with its checksum.
+pub(super) fn seal(folder: &Path, path: &Path, manifest: &Manifest) -> Result<()> {
+    let json = serde_json::to_vec_pretty(manifest).map_err(|e| Error::io(path, "write")(e.into()))?;
+    for (name, bytes) in [(MANIFEST, json.as_slice()), (MANIFEST_SUM, sum_line(&json).as_bytes())] {
+        std::fs::write(folder.join(name), bytes).map_err(Error::io(path, "write"))?;
+    }
+    Ok(())
 }
 
 /// The name and version of this program.

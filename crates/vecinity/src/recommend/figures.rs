@@ -67,8 +67,7 @@ mod tests {
             best_epoch: 1,
             refit: true,
         };
-        let trials =
-            vec![trial(Recipe::default(), 0.1), trial(blended(ease, 0.2), 0.3), trial(blended(knn, 0.2), 0.3)];
+        let trials = vec![trial(Recipe::default(), 0.1), trial(blended(ease, 0.2), 0.3), trial(blended(knn, 0.2), 0.3)];
         let metrics = MetricsFile { evaluation, trials };
         assert_eq!(metrics.chosen().unwrap().recipe, blended(ease, 0.2));
         let ranked: Vec<Recipe> = metrics.ranked().iter().map(|trial| trial.recipe).collect();

@@ -21,7 +21,7 @@
 //! With a pooled history and dot products every score is a sum over the history: the reasons given for a
 //! recommendation are arithmetic, not a story.
 //!
-//! May import: `ask`, `baselines`, `config`, `corpus`, `embeddings`, `eval`, `histories`, `index`, `metadata`,
+//! May import: `ask`, `baselines`, `config`, `corpus`, `embeddings`, `eval`, `formats`, `histories`, `index`, `metadata`,
 //! `models`, `publish`, `train`, `vocab`, `error`.  Used by: `model_dir`, `cli`.
 
 mod answer;

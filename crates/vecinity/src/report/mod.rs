@@ -11,7 +11,7 @@
 //! The page has no scripts, loads nothing, and is readable in light and dark mode, on a phone and in print.
 //! Titles and ids come from strangers: they are escaped, and the page's policy forbids scripts in any case.
 //!
-//! May import: `config`, `embeddings`, `eval`, `index`, `metadata`, `models`, `recommend`, `vocab`, `id`, `rng`, `error`.
+//! May import: `baselines`, `config`, `embeddings`, `eval`, `index`, `metadata`, `models`, `recommend`, `vocab`, `id`, `rng`, `error`.
 //! Used by: `model_dir`.
 
 mod charts;

@@ -10,7 +10,7 @@ fn page(metrics: Option<&MetricsFile>, recipe: Option<&Recipe>) -> String {
     let vocab = Vocab::from_counts([(HOSTILE, 9), ("b", 3)]).unwrap();
     let line = serde_json::json!({"id": "b", "title": HOSTILE}).to_string();
     let metadata = Metadata::read_jsonl(line.as_bytes(), &crate::Place::file("m.jsonl")).unwrap();
-    let input = Matrix::new(2, 2, vec![3.0, 4.0, 4.0, 3.0]);
+    let input = Matrix::new(2, 2, vec![6.0, 8.0, 4.0, 3.0]);
     let mut config = Config::profile(crate::config::Kind::Text);
     config.data.files = vec![HOSTILE.to_owned()];
     html(&Subject {
@@ -107,7 +107,7 @@ fn a_text_model_shows_loss_norms_neighbours_and_settings() {
         "Word vectors. No figures",
         "Loss by epoch",
         "1.500 at the end",
-        "Input matrix, rank correlation",
+        "Input matrix, rank correlation +1.00",
         "0.96",
         "min_count = 5",
     ] {

@@ -76,7 +76,7 @@ mod tests {
         let matrix = Matrix::new(3, 2, vec![3.0, 4.0, 0.0, 2.0, 1.0, 0.0]);
         let norms = Norms::of(&vocab, &matrix);
         assert_eq!(norms.points, [[90.0, 5.0], [9.0, 2.0], [1.0, 1.0]]);
-        assert_eq!(norms.correlation, Some(1.0));
+        assert!((norms.correlation.unwrap() - 1.0).abs() < 1e-12);
     }
 
     #[test]
