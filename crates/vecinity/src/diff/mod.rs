@@ -132,7 +132,7 @@ pub fn diff(old: &Model, new: &Model, options: &Options) -> Result<Difference> {
     let enough = common.len() > 2 && old.embeddings.dim() > 0 && new.embeddings.dim() > 0;
     let (metrics, incomparable) = figures(old.metrics.as_ref(), new.metrics.as_ref());
     let recipes =
-        [&old.recipe, &new.recipe].map(|recipe| recipe.map_or("none".to_owned(), |recipe| recipe.to_string()));
+        [&old.recipe, &new.recipe].map(|recipe| recipe.as_ref().map_or("none".to_owned(), ToString::to_string));
     Ok(Difference {
         vocabulary: vocabulary(old, new, common.len()),
         overlap: enough.then(|| spaces.overlap(before, after, options)),

@@ -1,8 +1,9 @@
 //! Whole models against each other.
 
 use super::*;
-use crate::eval::recommend::{Holdout, Verdict};
+use crate::eval::recommend::Holdout;
 use crate::model_dir::NewModel;
+use crate::recommend::tests::evaluation;
 use crate::recommend::{Evaluation, Pair, Recipe, Row};
 use crate::{Embeddings, Matrix, Vocab};
 use std::path::Path;
@@ -10,31 +11,7 @@ use std::path::Path;
 type Tokens<'a> = &'a [(&'a str, u64, [f32; 2])];
 
 fn metrics(hr: f64, holdout: Holdout) -> MetricsFile {
-    let test = Metrics {
-        hr: [hr; 3],
-        ndcg: [hr / 2.0; 3],
-        recall: [hr; 3],
-        mrr: 0.1,
-        coverage: 0.5,
-        popularity_bias: 1.0,
-        hr_interval: [hr - 0.01, hr + 0.01],
-        ndcg_interval: [0.0, 1.0],
-        queries: 100,
-        catalogue: 4,
-        by_popularity: Vec::new(),
-        by_history: Vec::new(),
-        listed_by_tenth: [0.0; 10],
-        chosen_by_tenth: [0.0; 10],
-    };
-    let row = Row { name: Row::MODEL.into(), settings: String::new(), valid_ndcg: 0.0, test };
-    let evaluation = Evaluation {
-        holdout,
-        rows: vec![row],
-        verdict: Verdict::Alone,
-        epochs: Vec::new(),
-        best_epoch: 1,
-        refit: true,
-    };
+    let evaluation = Evaluation { holdout, ..evaluation(&[(Row::MODEL, "", hr)]) };
     MetricsFile { evaluation, trials: Vec::new() }
 }
 
@@ -42,7 +19,7 @@ fn model(path: &Path, tokens: Tokens<'_>, metrics: Option<&MetricsFile>, recipe:
     let vocab = Vocab::from_counts(tokens.iter().map(|(token, count, _)| (*token, *count))).unwrap();
     let input = Matrix::new(tokens.len(), 2, tokens.iter().flat_map(|(_, _, vector)| *vector).collect());
     let embeddings = Embeddings::new(vocab, input, None).unwrap();
-    NewModel { metrics, recipe: Some((recipe, None)), ..NewModel::imported(&embeddings, "test") }.save(path).unwrap();
+    NewModel { metrics, recipe: Some((recipe, &[])), ..NewModel::imported(&embeddings, "test") }.save(path).unwrap();
     Model::open(path).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! A model with another recipe: the same vectors, asked in another way.
 
-use super::{Model, RECIPE, REPORT, save};
+use super::{BLEND, Model, RECIPE, REPORT, read_blend, save};
 use crate::error::{Error, Result};
 use crate::publish::{self, Staging};
 use crate::recommend::{Pair, Recipe};
@@ -10,24 +10,26 @@ impl Model {
     /// Stores another recipe in the model's folder, in one step, and writes its report anew. All other files stay.
     ///
     /// # Errors
-    /// [`Error::Data`] if the recipe needs an output matrix or the table of a blend that the model does not have;
+    /// [`Error::Data`] if the recipe needs an output matrix or a table that the model does not have;
     /// [`Error::Io`]. The folder is untouched then.
     pub fn store_recipe(&mut self, recipe: Recipe) -> Result<()> {
         if recipe.vectors != Pair::Input {
             self.embeddings.require_output()?;
         }
-        if let Some(blend) = recipe.blend {
-            let fits =
-                self.blend.is_some() && self.metrics.as_ref().is_some_and(|metrics| metrics.has_table_for(&recipe));
-            if !fits {
-                let what = format!("the model holds no table of {}", blend.partner);
-                return Err(Error::data(
-                    what,
-                    "only the table of the recipe that training chose is stored: choose another blend, or none",
-                ));
+        let tables = self.metrics.as_ref().and_then(|metrics| metrics.tables_for(&recipe));
+        let blend = self.path.join(BLEND);
+        let blended = match tables {
+            _ if recipe.blend.is_empty() => Vec::new(),
+            Some(tables) if self.manifest.files.contains_key(BLEND) => {
+                read_blend(&blend, &tables, self.embeddings.len())?
             }
-        }
-        self.recipe = Some(recipe);
+            _ => {
+                let what = "the model does not hold all the tables of this blend".to_owned();
+                let advice = "only those of the recipe that training chose are stored: choose another blend, or none";
+                return Err(Error::data(what, advice));
+            }
+        };
+        (self.recipe, self.blended) = (Some(recipe.clone()), blended);
         let staging = Staging::new(&self.path)?;
         let folder = staging.path();
         let mut manifest = self.manifest.clone();

@@ -49,3 +49,6 @@ pub use reasons::{Reason, Recommendation, Style};
 pub use recipe::{Blend, Pair, Recipe};
 pub use recommender::Recommender;
 pub use watch::{Stage, Watch};
+
+#[cfg(test)]
+pub(crate) use figures::tests;

@@ -4,7 +4,7 @@ use super::charts::{Bar, Heat, Marked, Range, bars, columns, curve, heat, ranges
 use super::page::{Page, escape};
 use super::training;
 use crate::baselines::Memory;
-use crate::error::grouped;
+use crate::error::{counted, grouped};
 use crate::eval::recommend::{Group, Holdout, Metrics, Verdict};
 use crate::index::Metric;
 use crate::recommend::{Evaluation, MetricsFile, Pair, Recipe, Row, Trial};
@@ -127,13 +127,13 @@ fn recipes(page: &mut Page, metrics: &MetricsFile, recipe: Option<&Recipe>) {
     let trials = &metrics.trials;
     let mut about = format!("{} ways to ask the same vectors were tried on validation", grouped(trials.len() as u64));
     if let Some(chosen) = metrics.chosen() {
-        about += &format!(". Best: {}, NDCG@10 {:.3}", chosen.recipe, chosen.ndcg);
+        about += &format!(". Chosen: {}, NDCG@10 {:.3}", chosen.recipe, chosen.ndcg);
         if recipe.is_some_and(|recipe| *recipe != chosen.recipe) {
             about += ". Stored now is another one";
         }
     }
     page.section("The recipe", &(about + ". vecinity compare lists all of them."));
-    let plain = |recipe: &Recipe| recipe.blend.is_none() && recipe.popularity == 0.0;
+    let plain = |recipe: &Recipe| recipe.blend.is_empty() && recipe.popularity == 0.0;
     let mut memories: Vec<Memory> = Vec::new();
     for trial in trials.iter().filter(|trial| plain(&trial.recipe)) {
         if !memories.contains(&trial.recipe.memory) {
@@ -163,35 +163,45 @@ fn recipes(page: &mut Page, metrics: &MetricsFile, recipe: Option<&Recipe>) {
             },
         ),
     )];
-    charts.extend(blends(trials));
+    charts.extend(blends(trials, metrics.chosen()));
     page.charts(&charts);
 }
 
-/// The blends by partner and share, each with its best memory.
-fn blends(trials: &[Trial]) -> Option<(String, String)> {
-    let (mut partners, mut shares) = (Vec::new(), Vec::new());
-    for blend in trials.iter().filter_map(|trial| trial.recipe.blend) {
+/// The parts of the blends that were tried, alone and together.
+fn blends(trials: &[Trial], chosen: Option<&Trial>) -> Option<(String, String)> {
+    let parts = |recipe: &Recipe| recipe.blend.len() + usize::from(recipe.share_of_vectors() > 0.0);
+    let mut bars_of: Vec<(String, f64, bool)> = Vec::new();
+    let mut add = |name: String, of: &dyn Fn(&Recipe) -> bool| {
+        if let Some(ndcg) = best(trials, of) {
+            bars_of.push((name, ndcg, chosen.is_some_and(|chosen| of(&chosen.recipe))));
+        }
+    };
+    add("vectors alone".into(), &|recipe| recipe.blend.is_empty());
+    let mut partners = Vec::new();
+    for blend in trials.iter().flat_map(|trial| &trial.recipe.blend) {
         if !partners.contains(&blend.partner) {
             partners.push(blend.partner);
         }
-        if !shares.contains(&blend.share) {
-            shares.push(blend.share);
-        }
     }
-    shares.sort_by(f32::total_cmp);
+    for partner in &partners {
+        let name = partner.to_string();
+        let name = name.split(" (").next().unwrap_or(&name).to_owned();
+        add(name, &|recipe| parts(recipe) == 1 && recipe.blend.iter().any(|blend| blend.partner == *partner));
+    }
+    for together in 2..=partners.len() + 1 {
+        add(format!("best of {together} together"), &|recipe| parts(recipe) == together);
+    }
     if partners.is_empty() {
         return None;
     }
-    let vectors = best(trials, |recipe| recipe.blend.is_none());
-    let rows = partners.iter().map(|partner| {
-        let name = partner.to_string();
-        let name = name.split(" (").next().unwrap_or(&name).to_owned();
-        let of = |share| best(trials, |r| r.blend.is_some_and(|b| b.partner == *partner && b.share == share));
-        (name, std::iter::once(vectors).chain(shares.iter().map(|&share| of(share))).collect())
-    });
-    let columns = std::iter::once("0 %".to_owned()).chain(shares.iter().map(|share| format!("{:.0} %", share * 100.0)));
-    let map = Heat { groups: vec![("weight of the partner".to_owned(), columns.collect())], rows: rows.collect() };
-    Some(("Blended with counts: NDCG@10".into(), heat("NDCG@10 on validation by partner and weight", &map)))
+    let note = |chosen| if chosen { "chosen".to_owned() } else { String::new() };
+    let rows: Vec<Bar<'_>> = (bars_of.iter())
+        .map(|(name, value, chosen)| Bar { name, note: note(*chosen), value: *value, other: None })
+        .collect();
+    Some((
+        "Vectors and tables, alone and blended: NDCG@10".into(),
+        bars("NDCG@10 on validation of parts and blends", &rows),
+    ))
 }
 
 fn curves(page: &mut Page, evaluation: &Evaluation, log: &str) {
@@ -228,7 +238,12 @@ fn groups(page: &mut Page, evaluation: &Evaluation) {
         let parts: Vec<Bar<'_>> = (of(&model.test).iter())
             .map(|part| {
                 let name = part.name.split(" (").next().unwrap_or(&part.name);
-                Bar { name, queries: part.queries, value: part.hr, other: other(&part.name) }
+                Bar {
+                    name,
+                    note: counted(part.queries as u64, "query").replace("querys", "queries"),
+                    value: part.hr,
+                    other: other(&part.name),
+                }
             })
             .collect();
         (label.to_owned(), bars(&format!("HR@10 {label}"), &parts))

@@ -18,7 +18,7 @@ struct Tried<'a> {
     /// In words.
     settings: String,
     recipe: &'a Recipe,
-    /// Whether the model holds the table that it needs.
+    /// Whether the model holds the tables that it needs.
     usable: bool,
     /// Whether it is the one that is stored.
     stored: bool,
@@ -44,27 +44,27 @@ impl Compare {
         let Some(metrics) = &model.metrics else { return Ok(()) };
         let ranked = metrics.ranked();
         if let Some(rank) = self.rank {
-            let chosen = rank.checked_sub(1).and_then(|at| ranked.get(at)).copied();
+            let chosen = rank.checked_sub(1).and_then(|at| ranked.get(at)).cloned();
             let expected = || format!("1 to {}, a rank that vecinity compare shows", ranked.len());
             let Trial { recipe, ndcg } = chosen.ok_or_else(|| Error::setting("use", rank, expected()))?;
-            let stored = Stored { rank, ndcg, recipe, before: model.recipe };
-            model.store_recipe(recipe)?;
+            let stored = Stored { rank, ndcg, before: model.recipe.clone(), recipe };
+            model.store_recipe(stored.recipe.clone())?;
             return output.answer(&stored, |to| {
-                if let Some(before) = stored.before {
+                if let Some(before) = &stored.before {
                     writeln!(to, "before  {before}")?;
                 }
-                writeln!(to, "stored  {recipe}   NDCG@10 {ndcg:.4} on validation")?;
+                writeln!(to, "stored  {}   NDCG@10 {ndcg:.4} on validation", stored.recipe)?;
                 writeln!(to, "note    the figures on test are still those of the recipe that training chose")
             });
         }
-        let stored = model.recipe;
+        let stored = model.recipe.as_ref();
         let all = ranked.iter().enumerate().map(|(at, trial)| Tried {
             rank: at + 1,
             ndcg: trial.ndcg,
             settings: trial.recipe.to_string(),
             recipe: &trial.recipe,
-            usable: metrics.has_table_for(&trial.recipe),
-            stored: Some(trial.recipe) == stored,
+            usable: metrics.tables_for(&trial.recipe).is_some(),
+            stored: Some(&trial.recipe) == stored,
         });
         let mut recipes: Vec<Tried<'_>> = all.filter(|tried| self.lets_through(tried.recipe)).collect();
         let matching = recipes.len();
@@ -79,7 +79,7 @@ impl Compare {
                 let note = match (tried.stored, tried.usable) {
                     (true, _) => "stored",
                     (false, true) => "",
-                    (false, false) => "its table is not stored",
+                    (false, false) => "its tables are not stored",
                 };
                 vec![tried.rank.to_string(), format!("{:.4}", tried.ndcg), tried.settings.clone(), note.to_owned()]
             };
@@ -87,7 +87,8 @@ impl Compare {
             table::write(to, &[">rank", ">NDCG@10", "recipe", ""], &rows)?;
             writeln!(
                 to,
-                "{} of {} recipes, by NDCG@10 on validation; --use RANK stores another one",
+                "{} of {} recipes, by NDCG@10 on validation; a longer blend is chosen only if it helps by more than chance\n\
+                 --use RANK stores another one",
                 grouped(answer.recipes.len() as u64),
                 grouped(answer.tried as u64)
             )
@@ -103,6 +104,6 @@ impl Compare {
         };
         self.wants(vectors, recipe.metric)
             && (self.last.is_empty() || self.last.contains(&recipe.memory.last))
-            && !(self.no_blend && recipe.blend.is_some())
+            && !(self.no_blend && !recipe.blend.is_empty())
     }
 }

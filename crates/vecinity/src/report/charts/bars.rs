@@ -1,16 +1,16 @@
-//! Parts of the queries as bars, with the strongest baseline as a mark.
+//! Values as bars, perhaps each with another value as a mark.
 
 use super::super::svg::{Scale, Svg};
 use super::{WIDTH, short};
-use crate::error::grouped;
 
-/// A part of the queries.
-#[derive(Debug, Clone, Copy)]
+/// A value with its name.
+#[derive(Debug, Clone)]
 pub(in super::super) struct Bar<'a> {
     pub(in super::super) name: &'a str,
-    pub(in super::super) queries: usize,
+    /// A few words below the name.
+    pub(in super::super) note: String,
     pub(in super::super) value: f64,
-    /// The same of the strongest baseline.
+    /// What it is compared with.
     pub(in super::super) other: Option<f64>,
 }
 
@@ -18,7 +18,7 @@ const LEFT: f64 = 112.0;
 const RIGHT: f64 = 318.0;
 const ROW: f64 = 34.0;
 
-/// A bar for each part.
+/// A bar for each value.
 pub(in super::super) fn bars(label: &str, rows: &[Bar<'_>]) -> String {
     let most = rows.iter().map(|row| row.value.max(row.other.unwrap_or(0.0))).fold(1e-9, f64::max);
     let scale = Scale { from: [0.0, most], to: [LEFT, RIGHT] };
@@ -26,7 +26,7 @@ pub(in super::super) fn bars(label: &str, rows: &[Bar<'_>]) -> String {
     for (at, row) in rows.iter().enumerate() {
         let y = ROW * at as f64;
         svg.text(LEFT - 10.0, y + 14.0, "end", &short(row.name, 20));
-        svg.text(LEFT - 10.0, y + 26.0, "end quiet small", &format!("{} queries", grouped(row.queries as u64)));
+        svg.text(LEFT - 10.0, y + 26.0, "end quiet small", &short(&row.note, 24));
         svg.rect([LEFT, y + 6.0], [scale.at(row.value) - LEFT, 18.0], "bar");
         let mut end = scale.at(row.value);
         if let Some(other) = row.other {

@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn charts_of_nothing_and_of_zeros_are_still_pictures() {
         let zeros = [Range { name: "a", value: 0.0, interval: [0.0, 0.0], this: true }];
-        let group = [Bar { name: "1 item", queries: 3, value: 0.0, other: Some(0.0) }];
+        let group = [Bar { name: "1 item", note: "3 queries".into(), value: 0.0, other: Some(0.0) }];
         let pictures = [
             ranges("x", &zeros),
             ranges("x", &[]),
