@@ -38,25 +38,33 @@ pub enum Stage {
     TrainOnAll,
 }
 
-/// Who looks on while a model is made.
+/// Who looks on while a model is made. All of it is optional; `()` looks on in silence.
 pub trait Watch {
     /// A stage begins.
-    fn stage(&mut self, stage: Stage);
+    fn stage(&mut self, _stage: Stage) {}
     /// Called ten times a second while a model is trained.
-    fn observe(&mut self, progress: &Progress) -> Control;
+    fn observe(&mut self, _progress: &Progress) -> Control {
+        Control::Continue
+    }
     /// Called behind every epoch that was measured.
-    fn epoch(&mut self, report: &EpochReport);
+    fn epoch(&mut self, _report: &EpochReport) {}
     /// A checkpoint of the run with this identity, if there is one to go on from.
     ///
     /// # Errors
     /// If it cannot be read.
-    fn resume(&mut self, run: &str) -> Result<Option<Checkpoint>>;
+    fn resume(&mut self, _run: &str) -> Result<Option<Checkpoint>> {
+        Ok(None)
+    }
     /// Writes a checkpoint.
     ///
     /// # Errors
     /// If it cannot be written.
-    fn save(&mut self, checkpoint: &Checkpoint, run: &str) -> Result<()>;
+    fn save(&mut self, _checkpoint: &Checkpoint, _run: &str) -> Result<()> {
+        Ok(())
+    }
 }
+
+impl Watch for () {}
 
 /// An epoch, measured on validation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
