@@ -8,9 +8,11 @@
 mod args;
 mod choices;
 mod commands;
+mod figures;
 mod interrupt;
 mod output;
 mod progress;
+mod settings;
 mod table;
 
 use clap::Parser;

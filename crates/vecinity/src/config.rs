@@ -14,13 +14,14 @@
 //!
 //! One word a thing: a flag, a key here and an argument have the same name.
 //!
-//! May import: `baselines`, `corpus`, `eval`, `events`, `models`, `train`, `error`.  Used by: `recommend`, `model_dir`.
+//! May import: `baselines`, `corpus`, `eval`, `events`, `histories`, `models`, `train`, `error`.  Used by: `recommend`, `model_dir`.
 
 use crate::baselines::BaselineKind;
 use crate::corpus::{BadUtf8, Options, Phrases, Tokens};
 use crate::error::{Error, Result};
 use crate::eval::recommend::Holdout;
 use crate::events;
+use crate::histories::Repeats;
 use crate::models::{ModelConfig, item2vec, word2vec};
 use crate::train::Settings;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,10 @@ pub struct Data {
     /// A pause of at least so many seconds begins a new sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_gap: Option<u64>,
+    /// What to do with an item that comes again in a history.
+    pub repeats: Repeats,
+    /// Learn more from events of more weight.
+    pub weighted: bool,
     /// What to do with rows that cannot be read.
     pub bad_rows: events::BadRows,
     /// MiB that events may take before they are sorted on disk.
@@ -104,6 +109,8 @@ impl Default for Data {
             columns: events::Named::default(),
             events: Vec::new(),
             session_gap: None,
+            repeats: Repeats::default(),
+            weighted: false,
             bad_rows: events::BadRows::default(),
             memory_limit: 8 << 10,
             min_count: 5,
@@ -237,9 +244,11 @@ impl Config {
     #[must_use]
     pub fn events(&self, work_dir: Option<PathBuf>) -> events::Options {
         let data = &self.data;
-        let grouping = match (data.kind, data.session_gap) {
-            (Kind::Set, _) => events::Grouping::Basket,
-            (_, Some(gap)) => events::Grouping::Gap(std::time::Duration::from_secs(gap)),
+        let grouping = match (data.kind, self.evaluate.holdout, data.session_gap) {
+            // What a user does next is asked of users: each has one set then.
+            (Kind::Set, Some(Holdout::Last | Holdout::Time(_) | Holdout::Random(_)), None) => events::Grouping::Owner,
+            (Kind::Set, ..) => events::Grouping::Basket,
+            (.., Some(gap)) => events::Grouping::Gap(std::time::Duration::from_secs(gap)),
             _ => events::Grouping::Owner,
         };
         events::Options {
@@ -261,6 +270,13 @@ impl Config {
         let train = Settings { threads: 1, ..self.train.clone() };
         let model = serde_json::to_string(&(&train, &self.model)).unwrap_or_default();
         format!("data {fingerprint}, settings {model}")
+    }
+
+    /// As [`Config::identity`], with everything that decides how a recommender is chosen and judged.
+    #[must_use]
+    pub fn identity_of_items(&self, fingerprint: &str) -> String {
+        let evaluate = serde_json::to_string(&(self.data.min_count, &self.evaluate)).unwrap_or_default();
+        format!("{}, evaluation {evaluate}", self.identity(fingerprint))
     }
 }
 

@@ -9,7 +9,7 @@ const PLAN: [(&str, &[&str]); 22] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
-    ("config", &["baselines", "corpus", "eval", "events", "models", "train"]),
+    ("config", &["baselines", "corpus", "eval", "events", "histories", "models", "train"]),
     ("corpus", &["histories", "vocab", "publish"]),
     ("embeddings", &["vocab", "metadata"]),
     ("error", &[]),

@@ -1,6 +1,6 @@
 //! `vecinity word2vec`: the flags of the C program, for those who come from it.
 
-use super::train::read;
+use super::train::read_text;
 use crate::output::Output;
 use anyhow::Result;
 use clap::Args;
@@ -116,7 +116,7 @@ impl Word2vec {
             .into());
         }
         let binary = flags.number("binary", 0u8)? != 0;
-        let corpus = read(&config, None, output)?;
+        let corpus = read_text(&config, None, output)?;
         if let Some(path) = saved_vocab {
             let mut text = String::new();
             for (_, token, count) in corpus.vocab().iter() {

@@ -9,6 +9,7 @@
 //! | `json_lines` | one object (or array of ids) a line |
 //! | `parquet` | row groups; lists make a row a history |
 //! | `table` | batches to one table, in memory or in a work file |
+//! | `advice` | sets or sequences, and what will probably disappoint |
 //! | `build` | owners in order, their events by time: [`Histories`] |
 //!
 //! Ids are strings from end to end: `007` stays `007`. Bad rows are counted, kept for a file and refused
@@ -17,6 +18,7 @@
 //!
 //! May import: `corpus`, `formats`, `histories`, `vocab`, `error`.  Used by: `config`, `cli`.
 
+mod advice;
 mod batch;
 mod build;
 mod columns;
@@ -196,6 +198,14 @@ pub struct Report {
     pub time_unit: Option<Unit>,
     /// Distinct users (or sessions), before histories are made of their events.
     pub owners: u64,
+    /// Distinct items.
+    pub items: u64,
+    /// Whether the columns of users and items have each other's names.
+    pub swapped: bool,
+    /// The time of the latest event in milliseconds since 1970, if the times are instants.
+    pub latest: Option<i64>,
+    /// Whether there are weights, and all are the same.
+    pub equal_weights: bool,
     /// Histories.
     pub histories: u64,
     /// The longest history.

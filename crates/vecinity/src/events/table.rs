@@ -168,6 +168,7 @@ impl Table {
                 said.sort();
                 self.report.columns = said.into_iter().map(|(_, text)| text).collect();
                 self.report.guessed_columns = columns.guessed;
+                self.report.swapped = columns.swapped();
                 self.report.sessions = columns.of(Role::Session).is_some();
             }
             Some(before) if before == has => {}

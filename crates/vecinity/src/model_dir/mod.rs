@@ -11,6 +11,7 @@
 //!   blend.safetensors    the item-to-item table of the recipe: `ends` U64 [n], `columns` U32, `values` F32
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
 //!   metadata.jsonl       titles and fields, if given
+//!   skipped.jsonl        rows of the data that could not be read, an object a line
 //!   training.jsonl       progress of the run, an object a line
 //!   README.md            the model in a few sentences
 //! ```
@@ -32,7 +33,7 @@ use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Place, Result};
 use crate::metadata::Metadata;
-use crate::recommend::{Recipe, Recommender};
+use crate::recommend::{MetricsFile, Recipe, Recommender};
 use crate::tensors::Tensors;
 use crate::vocab::Vocab;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,7 @@ pub(crate) const METADATA: &str = "metadata.jsonl";
 pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
 pub(crate) const METRICS: &str = "metrics.json";
+pub(crate) const SKIPPED: &str = "skipped.jsonl";
 pub(crate) const TRAINING: &str = "training.jsonl";
 pub(crate) const README: &str = "README.md";
 
@@ -64,8 +66,8 @@ pub struct Model {
     pub recipe: Option<Recipe>,
     /// The table of the recipe's blend, by rows of the vocabulary.
     pub blend: Option<Sparse>,
-    /// The bytes of `metrics.json`.
-    pub metrics: Option<serde_json::Value>,
+    /// How good it is, if that was measured, and all recipes that were tried.
+    pub metrics: Option<MetricsFile>,
 }
 
 impl Model {

@@ -2,7 +2,7 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, TRAINING, VECTORS, VOCAB,
+    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, SKIPPED, TRAINING, VECTORS, VOCAB,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -11,7 +11,7 @@ use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::publish::{self, Staging};
-use crate::recommend::Recipe;
+use crate::recommend::{MetricsFile, Recipe};
 use crate::tensors::{self, Values};
 use crate::train::Trained;
 use crate::vocab::Vocab;
@@ -36,8 +36,10 @@ pub struct NewModel<'a> {
     pub origin: Origin,
     /// How it is asked for recommendations, and the table of the recipe's blend.
     pub recipe: Option<(&'a Recipe, Option<&'a Sparse>)>,
-    /// How good it is, as JSON.
-    pub metrics: Option<String>,
+    /// How good it is.
+    pub metrics: Option<&'a MetricsFile>,
+    /// Rows of the data that could not be read, an object a line.
+    pub skipped: String,
     /// Progress of the run, an object a line.
     pub training: String,
 }
@@ -56,6 +58,7 @@ impl<'a> NewModel<'a> {
             origin,
             recipe: None,
             metrics: None,
+            skipped: String::new(),
             training: String::new(),
         }
     }
@@ -72,6 +75,7 @@ impl<'a> NewModel<'a> {
             origin: Origin::Imported { format: format.to_owned() },
             recipe: None,
             metrics: None,
+            skipped: String::new(),
             training: String::new(),
         }
     }
@@ -129,11 +133,14 @@ impl<'a> NewModel<'a> {
                 })?;
             }
         }
-        if let Some(metrics) = &self.metrics {
-            add(METRICS, &mut |to| to.write_all(metrics.as_bytes()).map_err(Error::io(path, "write")))?;
+        if let Some(metrics) = self.metrics {
+            let json = serde_json::to_vec_pretty(metrics).map_err(|e| Error::io(path, "write")(e.into()))?;
+            add(METRICS, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
         }
-        if !self.training.is_empty() {
-            add(TRAINING, &mut |to| to.write_all(self.training.as_bytes()).map_err(Error::io(path, "write")))?;
+        for (name, lines) in [(SKIPPED, &self.skipped), (TRAINING, &self.training)] {
+            if !lines.is_empty() {
+                add(name, &mut |to| to.write_all(lines.as_bytes()).map_err(Error::io(path, "write")))?;
+            }
         }
         let card = self.card(path);
         add(README, &mut |to| to.write_all(card.as_bytes()).map_err(Error::io(path, "write")))?;

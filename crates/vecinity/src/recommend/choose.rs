@@ -77,7 +77,7 @@ pub fn choose(
 }
 
 /// What was chosen, and from what.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// The best of all.
     pub best: Trial,

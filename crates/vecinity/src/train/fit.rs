@@ -307,12 +307,14 @@ struct Worker<'a, M: Model> {
     step: Step<'a>,
     scratch: M::Scratch,
     kept: Vec<u32>,
+    /// The tokens of a sequence that their weight lets be learned from.
+    drawn: Vec<u32>,
 }
 
 impl<'a, M: Model> Worker<'a, M> {
     fn new(run: &'a Run<'a, M>, input: &'a SharedRows, output: &'a SharedRows) -> Self {
         let step = Step { input, output, block: Block::new(), rng: Rng::new(0, 0), rate: 0.0, loss: Loss::default() };
-        Self { run, step, scratch: M::Scratch::default(), kept: Vec::with_capacity(CHUNK) }
+        Self { run, step, scratch: M::Scratch::default(), kept: Vec::with_capacity(CHUNK), drawn: Vec::new() }
     }
 
     /// Learns from chunk `number`, counted over all epochs.
@@ -327,7 +329,15 @@ impl<'a, M: Model> Worker<'a, M> {
             let end = run.ends[sequence].min(chunk.end);
             self.step.rate = run.rate(before + start);
             self.kept.clear();
-            run.subsample.apply(&run.tokens[start as usize..end as usize], &mut self.step.rng, &mut self.kept);
+            let events = start as usize..end as usize;
+            let mut tokens = &run.tokens[events.clone()];
+            if let Some(chances) = run.corpus.chances() {
+                self.drawn.clear();
+                let drawn = tokens.iter().zip(&chances[events]).filter(|(_, chance)| self.step.rng.f32() < **chance);
+                self.drawn.extend(drawn.map(|(token, _)| *token));
+                tokens = &self.drawn;
+            }
+            run.subsample.apply(tokens, &mut self.step.rng, &mut self.kept);
             if self.kept.len() > 1 {
                 run.model.train(&self.kept, &mut self.step, &mut self.scratch);
             }
