@@ -16,7 +16,7 @@ fn main() -> vecinity::Result<()> {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/demo");
     let mut config = Config::profile(Kind::Set);
     config.train.dim = 32;
-    config.train.epochs = 10;
+    config.train.epochs = 4;
     config.train.threads = 2;
 
     // 1. Train: every pair of a basket is a positive.

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use vecinity::baselines::BaselineKind;
 use vecinity::config::{Config, Kind};
 use vecinity::corpus::{self, Source};
 use vecinity::metadata::Metadata;
@@ -12,7 +13,7 @@ use vecinity::recommend::{EpochReport, Recommender, Stage, Watch, learn};
 use vecinity::{Vocab, events};
 
 /// Orders of the log: enough to learn from, few enough to be fast.
-const ORDERS: usize = 3000;
+const ORDERS: usize = 1500;
 
 /// Looks on while the model is made; all of it is optional, and `()` looks on in silence.
 struct Log;
@@ -36,25 +37,26 @@ fn main() -> vecinity::Result<()> {
     // 1. Events become histories: the columns are found by their names, bad rows are counted.
     let mut config = Config::profile(Kind::Set);
     config.train.dim = 32;
-    config.train.epochs = 6;
+    config.train.epochs = 12;
     config.train.threads = 2;
+    config.evaluate.baselines = Some(vec![BaselineKind::Popularity, BaselineKind::ItemKnn]);
     let (histories, report) = events::read(&[Source::File(log)], &config.events(None))?;
     println!("{} rows, columns {}", report.rows, report.columns.join(", "));
 
     // 2. Learn: hold items out, tune the baselines, train, choose how to ask, measure once, judge, train on all.
     let learned = learn(&histories, &config, &mut Log)?;
-    if let Some(evaluation) = &learned.evaluation {
-        for row in &evaluation.rows {
+    if let Some(metrics) = &learned.metrics {
+        for row in &metrics.evaluation.rows {
             println!("{:<20} HR@10 {:.3}  NDCG@10 {:.3}", row.name, row.test.hr[0], row.test.ndcg[0]);
         }
-        println!("verdict: {:?}", evaluation.verdict);
+        println!("verdict: {:?}", metrics.evaluation.verdict);
     }
 
     // 3. Recommend. Each score is a sum over the basket, so the reasons are arithmetic.
     let vocab: Vocab = learned.corpus.vocab().clone();
     let embeddings =
         learned.trained.into_embeddings(vocab)?.with_metadata(Some(Metadata::parse(&demo.join("items.tsv"))?));
-    let recommender = Recommender::new(&embeddings, learned.recipe, learned.table)?;
+    let recommender = Recommender::new(&embeddings, learned.recipe.unwrap_or_default(), learned.table)?;
     println!("asked by: {}", recommender.recipe());
     let title = |id| {
         let token = embeddings.vocab().token(id);

@@ -19,7 +19,7 @@ fn main() -> vecinity::Result<()> {
     // 2. A profile is a good start for a kind of data; each setting can be changed.
     let mut config = Config::profile(Kind::Text);
     config.train.dim = 48;
-    config.train.epochs = 8;
+    config.train.epochs = 5;
     config.train.learning_rate = 0.05;
     config.train.threads = 2;
 

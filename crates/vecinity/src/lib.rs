@@ -17,6 +17,7 @@
 //! | [`recommend`] | histories | a measured recommender: the recipe, the figures, the verdict |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
+//! Five short programs in `examples/` go this way: `words`, `baskets`, `recommend`, `import`, `own_model`.
 //! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
 #![forbid(unsafe_code)]
 

@@ -7,7 +7,7 @@ use std::process::Command;
 fn output_of(example: &str) -> String {
     let tests = std::env::current_exe().unwrap();
     let program: PathBuf = tests.ancestors().nth(2).unwrap().join("examples").join(example);
-    assert!(program.exists(), "`cargo test` builds the examples; with --test say --examples too");
+    assert!(program.exists(), "a plain `cargo test` builds the examples; else run `cargo build --examples` first");
     let output = Command::new(program).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{example}: {said}");
