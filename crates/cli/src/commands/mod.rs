@@ -9,6 +9,7 @@ mod neighbors;
 mod outlier;
 mod phrases;
 mod query;
+mod recommend;
 mod similarity;
 mod train;
 mod verify;
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     Inspect(Box<inspect::Inspect>),
     Train(Box<train::Train>),
     Query(query::Query),
+    Recommend(Box<recommend::Recommend>),
     Evaluate(evaluate::Evaluate),
     #[command(visible_aliases = ["nn", "similar"])]
     Neighbors(neighbors::Neighbors),
@@ -47,6 +49,7 @@ impl Command {
             Self::Inspect(command) => command.run(output),
             Self::Train(command) => command.run(output),
             Self::Query(command) => command.run(output),
+            Self::Recommend(command) => command.run(output),
             Self::Evaluate(command) => command.run(output),
             Self::Neighbors(command) => command.run(output),
             Self::Similarity(command) => command.run(output),

@@ -11,6 +11,7 @@ mod exact;
 mod select;
 
 pub use exact::Exact;
+pub(crate) use select::{BLOCK, Best};
 pub use select::{best_rows, threads_for};
 
 use crate::id::TokenId;
