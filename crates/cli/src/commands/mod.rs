@@ -1,5 +1,7 @@
 //! The subcommands, one file each.
 
+mod completions;
+mod config;
 mod demo;
 mod evaluate;
 mod export;
@@ -39,6 +41,8 @@ pub(crate) enum Command {
     Export(export::Export),
     Verify(verify::Verify),
     Word2vec(word2vec::Word2vec),
+    Config(Box<config::Config>),
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -61,6 +65,8 @@ impl Command {
             Self::Export(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),
+            Self::Config(command) => command.run(output),
+            Self::Completions(command) => command.run(),
         }
     }
 }
