@@ -6,6 +6,7 @@
 //! ids as they are.
 
 use crate::error::{Error, Result};
+use crate::formats::safe_cell;
 use crate::index::Hit;
 use crate::publish::{self, Packed, Packing};
 use crate::vocab::Vocab;
@@ -154,7 +155,7 @@ impl<'a> Lists<'a> {
                 To::Delimited(writer) => {
                     use std::fmt::Write as _;
                     let [user, item] = [user, item].map(|text| {
-                        let safe = safe(text);
+                        let safe = safe_cell(text);
                         self.written.marked += u64::from(matches!(safe, Cow::Owned(_)));
                         safe
                     });
@@ -208,12 +209,6 @@ struct Row<'a> {
     item: &'a str,
     rank: u32,
     score: f32,
-}
-
-/// A text that no spreadsheet takes for a formula.
-fn safe(text: &str) -> Cow<'_, str> {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    if formula { format!("'{text}").into() } else { text.into() }
 }
 
 #[cfg(feature = "parquet")]

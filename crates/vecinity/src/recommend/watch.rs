@@ -60,6 +60,10 @@ pub(super) enum Note {
     Train {
         /// The epochs.
         epochs: Vec<EpochReport>,
+        /// NDCG@10 of each question behind the best of them.
+        each: Vec<f64>,
+        /// How many epochs in a row have been worse by more than chance.
+        worse: u32,
     },
     /// In training for the test, with the recipe chosen.
     TrainForTest {
