@@ -32,13 +32,14 @@ const AHEAD: usize = 64;
 
 /// Reads a Parquet file.
 pub(super) fn read(source: &Source, options: &Options, table: &mut Table) -> Result<()> {
-    let Source::File(path) = source else {
+    if !source.rereadable() {
         let advice = "write it to a file first: Parquet is read from its end";
-        return Err(Error::input(source.path(), "Parquet cannot be read from standard input", advice));
-    };
+        return Err(Error::input(source.path(), "Parquet cannot be read from standard input or a pipe", advice));
+    }
+    let path = source.path();
     let unreadable = |error: &ParquetError| {
         let what = format!("not readable as Parquet: {error}");
-        Error::input(path.as_path(), what, "the file was cut or is damaged: copy or download it again")
+        Error::input(path, what, "the file was cut or is damaged: copy or download it again")
     };
     let open = || File::open(path).map_err(Error::io(path, "open"));
     let arrow = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
