@@ -79,7 +79,7 @@ struct Learning {
     /// Leave out tokens that occur less often.
     #[arg(long, value_name = "N")]
     min_count: Option<u64>,
-    /// Passes over the data; auto (the default for items) stops when validation no longer gets better.
+    /// Passes over the data; auto (the default for items) stops when validation gets worse.
     #[arg(long, value_name = "N|auto")]
     epochs: Option<String>,
     /// Learning rate at the start (0.025; CBOW 0.05).
@@ -158,7 +158,7 @@ struct Judging {
     /// The simple recommenders that the model has to beat: popularity, next-item, item-knn, als, ease.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     baselines: Vec<BaselineKind>,
-    /// Stop after so many epochs without a better validation; 0: train all epochs.
+    /// Stop after so many epochs in a row that are worse on validation than the best, by more than chance; 0: train all.
     #[arg(long, value_name = "N")]
     patience: Option<u32>,
     /// Do not offer a blend of vectors and counts.

@@ -135,7 +135,8 @@ pub struct Evaluate {
     /// The baselines; by default all that suit the size of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baselines: Option<Vec<BaselineKind>>,
-    /// Stop after so many epochs without a better validation, and keep the best; 0: all epochs are trained.
+    /// Stop after so many epochs in a row whose validation is worse than the best by more than chance, and keep the
+    /// best; 0: all epochs are trained, and none is measured.
     pub patience: u32,
     /// Whether a blend of vectors and baselines is offered.
     pub blend: bool,
@@ -145,7 +146,7 @@ pub struct Evaluate {
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self { holdout: None, baselines: None, patience: 15, blend: true, refit: true }
+        Self { holdout: None, baselines: None, patience: 5, blend: true, refit: true }
     }
 }
 
@@ -185,11 +186,14 @@ impl Config {
             }
             Kind::Sequence => Self {
                 data,
-                train: items,
+                // Frequent items are no stop words, and histories are short. With windows of 10 instead of 5 and
+                // every event learned from, NDCG@10 on the validation of ML-100K (three seeds) .118 against .113.
+                train: Settings { subsample: 0.0, ..items },
                 model: ModelConfig::Word2vec(word2vec::Config {
+                    window: 10,
                     negatives: 10,
                     noise_exponent: 0.5,
-                    noise_sharing: word2vec::Sharing::Window,
+                    noise_sharing: word2vec::Sharing::Wide,
                     // What comes next is asked, so what comes next is learned: HR@10 on ML-1M 0.267 against 0.249.
                     directed: true,
                     ..word2vec::Config::default()

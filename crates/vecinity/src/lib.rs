@@ -20,6 +20,7 @@
 //! | [`report`] | a model and its figures | `report.html` |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
+//! Five short programs in `examples/` go this way: `words`, `baskets`, `recommend`, `import`, `own_model`.
 //! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
 #![forbid(unsafe_code)]
 
