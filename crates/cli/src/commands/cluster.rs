@@ -16,8 +16,9 @@ use vecinity::{Embeddings, TokenId};
 
 /// Group tokens whose vectors are near (k-means).
 ///
-/// Prints the size of each cluster and the tokens nearest to its centroid; -o writes a row a token. Clusters are
-/// numbered from 1, the largest first. The same seed gives the same clusters on any number of threads.
+/// Prints the size of each cluster and its most central tokens: the nearest to its centroid among the more frequent
+/// half of its tokens, which a person is likely to know. -o writes a row a token. Clusters are numbered from 1, the
+/// largest first. The same seed gives the same clusters on any number of threads.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vecinity cluster shop.model -k 50 -o clusters.csv
@@ -126,10 +127,14 @@ fn groups<'a>(found: &Clusters, embeddings: &'a Embeddings, show: usize) -> Vec<
         let title = embeddings.metadata().and_then(|metadata| metadata.title(id));
         Central { id, title, distance: found.distances[row] }
     };
-    let group = |(cluster, &size): (u32, &usize)| Group {
-        cluster: cluster + 1,
-        size,
-        central: found.central(cluster, show).into_iter().map(central).collect(),
+    let counts = embeddings.vocab().counts();
+    let group = |(cluster, &size): (u32, &usize)| {
+        let rows = found.central(cluster, usize::MAX);
+        let mut frequent: Vec<u64> = rows.iter().map(|&row| counts[row]).collect();
+        frequent.sort_unstable();
+        let median = frequent.get(frequent.len() / 2).copied().unwrap_or(0);
+        let known = rows.into_iter().filter(|&row| counts[row] >= median);
+        Group { cluster: cluster + 1, size, central: known.take(show).map(central).collect() }
     };
     (0u32..).zip(&found.sizes).map(group).collect()
 }

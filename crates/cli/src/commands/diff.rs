@@ -162,7 +162,7 @@ fn write(answer: &Answer<'_>, models: [&Model; 2], to: &mut dyn Write) -> io::Re
         table::write(to, &["  figure", ">old", ">95 % interval", ">new", ">95 % interval", ">change"], &rows)?;
     }
     if let Some([old, new]) = &difference.recipe {
-        writeln!(to, "recipe   {old} -> {new}")?;
+        writeln!(to, "recipe   {old}\n      -> {new}")?;
     }
     for setting in &difference.settings {
         let [old, new] = [&setting.old, &setting.new].map(|value| value.as_deref().map_or("-".to_owned(), shown));

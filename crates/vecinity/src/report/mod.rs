@@ -25,9 +25,10 @@ use crate::TokenId;
 use crate::config::Config;
 use crate::embeddings::Matrix;
 use crate::error::{counted, grouped, shown};
+use crate::index::Hit;
 use crate::metadata::Metadata;
 use crate::models::ModelConfig;
-use crate::recommend::{MetricsFile, Recipe};
+use crate::recommend::{MetricsFile, Pair, Recipe};
 use crate::vocab::Vocab;
 use charts::{Marked, curve, scatter};
 use page::{Page, escape, foreign};
@@ -144,22 +145,33 @@ fn norms(page: &mut Page, subject: &Subject<'_>) {
 }
 
 fn neighbours(page: &mut Page, subject: &Subject<'_>, seed: u64) {
-    let near = vectors::near(subject.input, seed);
+    // For items what comes next is what they are asked for.
+    let metric = subject.recipe.filter(|recipe| recipe.vectors == Pair::InOut).map(|recipe| recipe.metric);
+    let near = vectors::near(subject.input, subject.output.zip(metric), seed);
     if near.is_empty() {
         return;
     }
-    page.section(
-        "Neighbours of ten at random",
-        "Nearest by cosine of input vectors, as vecinity neighbors answers. Drawn from frequent and rare ones alike, not chosen.",
-    );
+    let mut about = "Nearest by cosine of input vectors, as vecinity neighbors answers.".to_owned();
+    if let Some(metric) = metric {
+        about +=
+            &format!(" Below, after the arrow: what each predicts, from input to output vectors by {}.", metric.name());
+    }
+    page.section("Neighbours of ten at random", &(about + " Drawn from frequent and rare ones alike, not chosen."));
+    let listed = |hits: &[Hit], sign: &str| {
+        let one = |hit: &Hit| format!("<li>{} <small>{:.2}</small></li>", subject.title(hit.id), hit.score);
+        let hits: String = hits.iter().map(one).collect();
+        if hits.is_empty() { String::new() } else { format!("<ol>{sign}{hits}</ol>") }
+    };
     let mut list = String::from("<ul class=\"near\">\n");
     for near in near {
         let count = format!("seen {} ×", grouped(subject.vocab.count(near.token)));
-        let _ = write!(list, "<li><div><b>{}</b><br><small>{count}</small></div><ol>", subject.title(near.token));
-        for hit in near.nearest {
-            let _ = write!(list, "<li>{} <small>{:.2}</small></li>", subject.title(hit.id), hit.score);
-        }
-        list.push_str("</ol></li>\n");
+        let _ = writeln!(
+            list,
+            "<li><div><b>{}</b><br><small>{count}</small></div><div>{}{}</div></li>",
+            subject.title(near.token),
+            listed(&near.nearest, ""),
+            listed(&near.predicted, "<li>→</li>")
+        );
     }
     page.add(&(list + "</ul>"));
 }

@@ -198,10 +198,7 @@ fn blends(trials: &[Trial], chosen: Option<&Trial>) -> Option<(String, String)> 
     let rows: Vec<Bar<'_>> = (bars_of.iter())
         .map(|(name, value, chosen)| Bar { name, note: note(*chosen), value: *value, other: None })
         .collect();
-    Some((
-        "Vectors and tables, alone and blended: NDCG@10".into(),
-        bars("NDCG@10 on validation of parts and blends", &rows),
-    ))
+    Some(("Vectors and tables, blended: NDCG@10".into(), bars("NDCG@10 on validation of parts and blends", &rows)))
 }
 
 fn curves(page: &mut Page, evaluation: &Evaluation, log: &str) {
@@ -211,7 +208,7 @@ fn curves(page: &mut Page, evaluation: &Evaluation, log: &str) {
         return;
     }
     let kept = evaluation.best_epoch;
-    let mut about = format!("Epoch {kept} of {epochs} was kept.");
+    let mut about = format!("Epoch {kept} of {epochs} was kept: the best on validation, asked in one simple way.");
     if evaluation.refit {
         about += " Then the model was trained again on everything, for as many epochs.";
     }
@@ -222,7 +219,7 @@ fn curves(page: &mut Page, evaluation: &Evaluation, log: &str) {
     let mut charts = vec![("Loss of a pair, by epoch".to_owned(), curve("Loss by epoch", &losses, None, epochs))];
     if !ndcg.is_empty() {
         let chart = curve("NDCG@10 on validation by epoch", &ndcg, best.as_ref(), epochs);
-        charts.push(("NDCG@10 on validation, by epoch (asked in one simple way)".into(), chart));
+        charts.push(("NDCG@10 on validation, by epoch".into(), chart));
     }
     page.charts(&charts);
 }
@@ -231,8 +228,10 @@ fn groups(page: &mut Page, evaluation: &Evaluation) {
     let Some(model) = evaluation.model() else { return };
     let strongest = evaluation.strongest();
     let mark =
-        strongest.map_or_else(String::new, |row| format!(" The black line is {}, the strongest baseline.", row.name));
-    page.section("For whom it works", &format!("HR@10 of the model by parts of the queries.{mark}"));
+        strongest.map_or_else(String::new, |row| format!(" The upright line is {}, the strongest baseline.", row.name));
+    page.section("For whom it works", &format!(
+            "HR@10 of the model by parts of the queries. Head: the items of half of all events; middle: of the next 30 %.{mark}"
+        ));
     let chart = |label: &str, of: fn(&Metrics) -> &Vec<Group>| {
         let other = |name: &str| of(&strongest?.test).iter().find(|group| group.name == name).map(|group| group.hr);
         let parts: Vec<Bar<'_>> = (of(&model.test).iter())
@@ -249,8 +248,8 @@ fn groups(page: &mut Page, evaluation: &Evaluation) {
         (label.to_owned(), bars(&format!("HR@10 {label}"), &parts))
     };
     page.charts(&[
-        chart("by popularity: items of half of all events, of the next 30 %, the rest", |test| &test.by_popularity),
-        chart("by items in the history", |test| &test.by_history),
+        chart("By popularity of the item", |test| &test.by_popularity),
+        chart("By items in the history", |test| &test.by_history),
     ]);
 }
 

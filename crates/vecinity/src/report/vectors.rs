@@ -34,18 +34,23 @@ impl Norms {
     }
 }
 
-/// A token and those nearest to it by cosine.
+/// A token and those nearest to it.
 #[derive(Debug)]
 pub(super) struct Near {
     pub(super) token: TokenId,
+    /// Alike: by cosine of input vectors.
     pub(super) nearest: Vec<Hit>,
+    /// What it predicts: from its input vector to output vectors, by the metric of the recipe; empty if not asked for.
+    pub(super) predicted: Vec<Hit>,
 }
 
 /// Ten random tokens with their neighbours, the most frequent first. They are drawn evenly over the logarithm of the rank:
 /// frequent and rare ones are both seen.
-pub(super) fn near(matrix: &Matrix, seed: u64) -> Vec<Near> {
-    let n = matrix.rows();
-    if n < 2 || matrix.dim() == 0 {
+///
+/// * `predictions`: the output matrix and the metric by which it is asked, if what a token predicts is wanted too.
+pub(super) fn near(input: &Matrix, predictions: Option<(&Matrix, Metric)>, seed: u64) -> Vec<Near> {
+    let n = input.rows();
+    if n < 2 || input.dim() == 0 {
         return Vec::new();
     }
     let mut rng = Rng::new(seed, 0);
@@ -58,10 +63,14 @@ pub(super) fn near(matrix: &Matrix, seed: u64) -> Vec<Near> {
         let rank = ((n as f64 + 1.0).powf(rng.f64()) - 1.0) as usize;
         rows.insert(rank.min(n - 1) as u32);
     }
-    let search = Exact::new(matrix.as_slice(), matrix.dim(), Metric::Cosine);
+    let search = |matrix, metric, token: TokenId| {
+        let rows = Matrix::as_slice(matrix);
+        Exact::new(rows, input.dim(), metric).nearest(input.row(token.row()), NEAREST, &[token])
+    };
     let near = |row| {
         let token = TokenId(row);
-        Near { token, nearest: search.nearest(matrix.row(token.row()), NEAREST, &[token]) }
+        let predicted = predictions.map_or_else(Vec::new, |(output, metric)| search(output, metric, token));
+        Near { token, nearest: search(input, Metric::Cosine, token), predicted }
     };
     rows.into_iter().map(near).collect()
 }
@@ -82,16 +91,18 @@ mod tests {
     #[test]
     fn few_tokens_are_all_shown_and_none_is_its_own_neighbour() {
         let matrix = Matrix::new(3, 1, vec![1.0, 2.0, -1.0]);
-        let shown = near(&matrix, 1);
+        let shown = near(&matrix, Some((&matrix, Metric::Dot)), 1);
         assert_eq!(shown.iter().map(|near| near.token.0).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(shown[0].nearest.iter().map(|hit| hit.id.0).collect::<Vec<_>>(), [1, 2]);
-        assert!(near(&Matrix::new(1, 1, vec![1.0]), 1).is_empty());
+        // By dot products -1 is nearest to -1 and farthest from 2.
+        assert_eq!(shown[2].predicted.iter().map(|hit| hit.score).collect::<Vec<_>>(), [-1.0, -2.0]);
+        assert!(near(&Matrix::new(1, 1, vec![1.0]), None, 1).is_empty());
     }
 
     #[test]
     fn frequent_and_rare_tokens_are_both_drawn() {
         let matrix = Matrix::new(10_000, 1, (0..10_000).map(|i| i as f32 + 1.0).collect());
-        let rows: Vec<u32> = near(&matrix, 7).iter().map(|near| near.token.0).collect();
+        let rows: Vec<u32> = near(&matrix, None, 7).iter().map(|near| near.token.0).collect();
         assert_eq!(rows.len(), SHOWN);
         assert!(rows.is_sorted() && rows[0] < 100 && rows[SHOWN - 1] > 1000, "{rows:?}");
     }

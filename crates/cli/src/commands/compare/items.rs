@@ -79,12 +79,12 @@ impl Compare {
                 let note = match (tried.stored, tried.usable) {
                     (true, _) => "stored",
                     (false, true) => "",
-                    (false, false) => "its tables are not stored",
+                    (false, false) => "no table",
                 };
-                vec![tried.rank.to_string(), format!("{:.4}", tried.ndcg), tried.settings.clone(), note.to_owned()]
+                vec![tried.rank.to_string(), format!("{:.4}", tried.ndcg), note.to_owned(), tried.settings.clone()]
             };
             let rows: Vec<_> = answer.recipes.iter().map(row).collect();
-            table::write(to, &[">rank", ">NDCG@10", "recipe", ""], &rows)?;
+            table::write(to, &[">rank", ">NDCG@10", "", "recipe"], &rows)?;
             writeln!(
                 to,
                 "{} of {} recipes, by NDCG@10 on validation; a longer blend is chosen only if it helps by more than chance\n\

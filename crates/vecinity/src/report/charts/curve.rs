@@ -41,10 +41,12 @@ pub(in super::super) fn curve(label: &str, points: &[[f64; 2]], marked: Option<&
     if let Some(Marked { at, text }) = marked {
         let (px, py) = (x.at(at[0]), y.at(at[1]));
         svg.dot([px, py], 4.5, "dot this");
-        // The label stands where the curve does not go: above a maximum, above the end of a falling curve.
+        // The label stands above the dot, and at the end of a curve above all that lies below it.
+        let end = px > RIGHT - 30.0;
+        let above = line.iter().filter(|point| point[0] > px - 110.0).map(|point| point[1]).fold(py, f64::min);
         let class = if px > (LEFT + RIGHT) / 2.0 { "end strong blue" } else { "strong blue" };
-        let x = if px > RIGHT - 30.0 { RIGHT } else { px };
-        svg.text(x, (py - 10.0).max(10.0), class, text);
+        let (x, y) = if end { (RIGHT, above) } else { (px, py) };
+        svg.text(x, (y - 10.0).max(10.0), class, text);
     }
     svg.finish()
 }

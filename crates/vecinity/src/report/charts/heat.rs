@@ -45,7 +45,7 @@ pub(in super::super) fn heat(label: &str, heat: &Heat) -> String {
             let Some(value) = *value else { continue };
             let strength = colour.at(value);
             svg.cell([x + 0.5, y + 0.5], [step - 1.0, ROW - 1.0], strength, &format!("{name}: {value:.4}"));
-            let class = if strength > 0.55 { "mid small on" } else { "mid small" };
+            let class = if strength > 0.68 { "mid small on" } else { "mid small" };
             // Three digits behind the point, without the zero before it.
             svg.text(x + step / 2.0, y + 14.0, class, format!("{value:.3}").trim_start_matches('0'));
             if value == high && ring.is_none() {
