@@ -145,7 +145,7 @@ pub struct Evaluate {
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self { holdout: None, baselines: None, patience: 5, blend: true, refit: true }
+        Self { holdout: None, baselines: None, patience: 15, blend: true, refit: true }
     }
 }
 

@@ -8,7 +8,7 @@
 //!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
 //!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
 //!   recipe.json          how it is asked for recommendations, chosen by validation
-//!   blend.safetensors    the item-to-item table of the recipe: `ends` U64 [n], `columns` U32, `values` F32
+//!   blend.safetensors    the item-to-item tables of the recipe, from number 0: `ends0` U64 [n], `columns0` U32, `values0` F32
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
 //!   metadata.jsonl       titles and fields, if given
 //!   skipped.jsonl        rows of the data that could not be read, an object a line
@@ -65,8 +65,8 @@ pub struct Model {
     pub embeddings: Embeddings,
     /// How it is asked for recommendations; absent in models of text and in imported ones.
     pub recipe: Option<Recipe>,
-    /// The table of the recipe's blend, by rows of the vocabulary.
-    pub blend: Option<Sparse>,
+    /// The tables of the recipe's blend in its order, by rows of the vocabulary.
+    pub blended: Vec<Sparse>,
     /// How good it is, if that was measured, and all recipes that were tried.
     pub metrics: Option<MetricsFile>,
 }
@@ -97,10 +97,12 @@ impl Model {
             .map_err(|e| Error::model(path, e.to_string(), "the model is damaged, or was written by a faulty program"))?
             .with_metadata(metadata);
         let has = |name: &str| manifest.files.contains_key(name).then(|| path.join(name));
-        let recipe = has(RECIPE).map(|file| read_json(&file)).transpose()?;
-        let blend = has(BLEND).map(|file| read_blend(&file, embeddings.len())).transpose()?;
+        let recipe: Option<Recipe> = has(RECIPE).map(|file| read_json(&file)).transpose()?;
+        let tables = recipe.as_ref().map_or(0, |recipe| recipe.blend.len());
+        let blended = has(BLEND).filter(|_| tables > 0).map(|file| read_blend(&file, tables, embeddings.len()));
+        let blended = blended.transpose()?.unwrap_or_default();
         let metrics = has(METRICS).map(|file| read_json(&file)).transpose()?;
-        Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blend, metrics })
+        Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blended, metrics })
     }
 
     /// The model, ready to recommend by its recipe, or by a usual one if it has none: from the input to the
@@ -114,7 +116,7 @@ impl Model {
             Some(_) => Recipe { vectors: Pair::InOut, metric: Metric::Dot, ..Recipe::default() },
             None => Recipe { vectors: Pair::Input, metric: Metric::Cosine, ..Recipe::default() },
         };
-        Recommender::new(&self.embeddings, self.recipe.unwrap_or(usual), self.blend.clone())
+        Recommender::new(&self.embeddings, self.recipe.clone().unwrap_or(usual), self.blended.clone())
     }
 
     /// Whether `path` looks like a model folder.
@@ -144,21 +146,31 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
         .map_err(|e| Error::model(path, e.to_string(), "the model was written by another version: train it again"))
 }
 
-fn read_blend(path: &Path, tokens: usize) -> Result<Sparse> {
+/// The names of the tensors of table number `number` of a blend.
+pub(crate) fn blend_names(number: usize) -> [String; 3] {
+    ["ends", "columns", "values"].map(|name| format!("{name}{number}"))
+}
+
+fn read_blend(path: &Path, tables: usize, tokens: usize) -> Result<Vec<Sparse>> {
     let tensors = Tensors::open(path)?;
-    let table = Sparse { ends: tensors.u64("ends")?, columns: tensors.u32("columns")?, values: tensors.f32("values")? };
-    let last = table.ends.last().copied().unwrap_or(0);
-    let whole = table.ends.len() == tokens
-        && table.ends.is_sorted()
-        && last == table.columns.len() as u64
-        && table.columns.len() == table.values.len()
-        && table.columns.iter().all(|&column| (column as usize) < tokens)
-        && table.values.iter().all(|value| value.is_finite());
-    if whole {
-        Ok(table)
-    } else {
-        Err(Error::model(path, "the table does not fit the vocabulary", "the model is damaged: train it again"))
-    }
+    let read = |number: usize| {
+        let [ends, columns, values] = blend_names(number);
+        let table =
+            Sparse { ends: tensors.u64(&ends)?, columns: tensors.u32(&columns)?, values: tensors.f32(&values)? };
+        let last = table.ends.last().copied().unwrap_or(0);
+        let whole = table.ends.len() == tokens
+            && table.ends.is_sorted()
+            && last == table.columns.len() as u64
+            && table.columns.len() == table.values.len()
+            && table.columns.iter().all(|&column| (column as usize) < tokens)
+            && table.values.iter().all(|value| value.is_finite());
+        if whole {
+            Ok(table)
+        } else {
+            Err(Error::model(path, "the table does not fit the vocabulary", "the model is damaged: train it again"))
+        }
+    };
+    (0..tables).map(read).collect()
 }
 
 fn read_vocab(path: &Path) -> Result<Vocab> {

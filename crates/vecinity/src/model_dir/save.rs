@@ -3,6 +3,7 @@
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
     BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, SKIPPED, TRAINING, VECTORS, VOCAB,
+    blend_names,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -34,8 +35,8 @@ pub struct NewModel<'a> {
     pub config: Option<&'a Config>,
     /// Where the vectors come from.
     pub origin: Origin,
-    /// How it is asked for recommendations, and the table of the recipe's blend.
-    pub recipe: Option<(&'a Recipe, Option<&'a Sparse>)>,
+    /// How it is asked for recommendations, and the tables of the recipe's blend in its order.
+    pub recipe: Option<(&'a Recipe, &'a [Sparse])>,
     /// How good it is.
     pub metrics: Option<&'a MetricsFile>,
     /// Rows of the data that could not be read, an object a line.
@@ -119,18 +120,21 @@ impl<'a> NewModel<'a> {
         if let Some(metadata) = self.metadata {
             add(METADATA, &mut |mut to| metadata.write_jsonl(&mut to, self.vocab).map_err(Error::io(path, "write")))?;
         }
-        if let Some((recipe, table)) = self.recipe {
+        if let Some((recipe, tables)) = self.recipe {
             let json = serde_json::to_vec_pretty(recipe).map_err(|e| Error::io(path, "write")(e.into()))?;
             add(RECIPE, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
-            if let Some(Sparse { ends, columns, values }) = table {
-                add(BLEND, &mut |mut to| {
-                    let tensors = [
-                        ("ends", Values::U64(ends)),
-                        ("columns", Values::U32(columns)),
-                        ("values", Values::F32(values)),
-                    ];
-                    tensors::write(&mut to, path, &tensors)
-                })?;
+            if !tables.is_empty() {
+                let names: Vec<_> = (0..tables.len()).map(blend_names).collect();
+                let tensors: Vec<(&str, Values<'_>)> = (names.iter().zip(tables))
+                    .flat_map(|([ends, columns, values], table)| {
+                        [
+                            (ends.as_str(), Values::U64(&table.ends)),
+                            (columns.as_str(), Values::U32(&table.columns)),
+                            (values.as_str(), Values::F32(&table.values)),
+                        ]
+                    })
+                    .collect();
+                add(BLEND, &mut |mut to| tensors::write(&mut to, path, &tensors))?;
             }
         }
         if let Some(metrics) = self.metrics {

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn everybody_gets_the_list_that_a_single_question_gets() {
-        let model = model(Some(0.3), 0.2);
+        let model = model(&[0.3], 0.2);
         let vocab = Vocab::from_counts((0..30).map(|i| (format!("i{i}"), 100 - i as u64))).unwrap();
         // More histories than are computed at a time; some of unknown items, some empty, some with repeats.
         let mut lists: Vec<(String, Vec<String>)> = Vec::new();
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_error_of_the_receiver_ends_it() {
-        let model = model(None, 0.0);
+        let model = model(&[], 0.0);
         let vocab = Vocab::from_counts((0..30).map(|i| (format!("i{i}"), 1))).unwrap();
         let histories = Histories::from_lists(&[("u", vec!["i1"]), ("v", vec!["i2"])], true).unwrap();
         let asked = Everybody { histories: &histories, vocab: &vocab, want: Want::best(4), diversity: 0.0, threads: 1 };

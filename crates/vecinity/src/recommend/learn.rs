@@ -93,8 +93,8 @@ pub struct Learned {
     pub trained: Trained,
     /// How to ask it; absent if its output table belongs to no items (hierarchical softmax).
     pub recipe: Option<Recipe>,
-    /// The table of the recipe's blend, by rows of the vocabulary.
-    pub table: Option<Sparse>,
+    /// The tables of the recipe's blend in its order, by rows of the vocabulary.
+    pub blended: Vec<Sparse>,
     /// How good it is; absent without a holdout.
     pub metrics: Option<MetricsFile>,
 }
@@ -139,7 +139,7 @@ pub fn learn(histories: &Histories, config: &Config, watch: &mut dyn Watch) -> R
 /// The recipe before anything is known: what training brought together, asked of the newest items.
 pub(super) fn start(ordered: bool) -> Recipe {
     let memory = if ordered { Memory { last: 5, decay: 0.8 } } else { Memory::ALL };
-    Recipe { vectors: Pair::InOut, metric: Metric::Dot, memory, popularity: 0.0, blend: None }
+    Recipe { vectors: Pair::InOut, metric: Metric::Dot, memory, popularity: 0.0, blend: Vec::new() }
 }
 
 /// The row in `vocab` of each item; `u32::MAX` if it is not in it.
@@ -196,7 +196,7 @@ impl Run<'_> {
         let note = Note::Train { epochs: Vec::new() };
         let (corpus, trained) = self.train(&fold, None, Stage::TrainOnAll, &note, watch)?;
         let recipe = trained.outputs_are_tokens.then(|| start(self.histories.ordered()));
-        Ok(Learned { corpus, trained, recipe, table: None, metrics: None })
+        Ok(Learned { corpus, trained, recipe, blended: Vec::new(), metrics: None })
     }
 
     /// Steps 1 to 4.
@@ -244,25 +244,26 @@ impl Run<'_> {
     /// Step 5, or what was tested as it is.
     fn finish(&mut self, judged: Judged, watch: &mut dyn Watch) -> Result<Learned> {
         let Judged { evaluation, choice, tested } = judged;
-        let recipe = choice.best.recipe;
-        let partner = recipe.blend.map(|blend| blend.partner);
+        let recipe = choice.best.recipe.clone();
         let best_epoch = evaluation.best_epoch;
         let metrics = MetricsFile { evaluation: evaluation.clone(), trials: choice.trials.clone() };
-        let (corpus, trained, table) = match tested.filter(|_| !evaluation.refit) {
-            Some(Tested { corpus, trained, tables, .. }) => {
-                let table = tables.into_iter().find(|(found, _)| Some(*found) == partner);
-                (corpus, trained, table.map(|(_, table)| Arc::unwrap_or_clone(table)))
+        let (corpus, trained, blended) = match tested.filter(|_| !evaluation.refit) {
+            Some(tested) => {
+                let blended = blended(&recipe, &tested.tables).iter().map(|table| (**table).clone()).collect();
+                (tested.corpus, tested.trained, blended)
             }
             None => {
                 let fold = Fold::everything(self.histories);
                 let note = Note::TrainOnAll { evaluation, choice };
                 let (corpus, trained) = self.train(&fold, Some(best_epoch), Stage::TrainOnAll, &note, watch)?;
                 let rows = rows_of(self.histories.items(), corpus.vocab());
-                let table = partner.map(|partner| self.table(&fold, partner, &rows, corpus.vocab())).transpose()?;
-                (corpus, trained, table)
+                let partners = recipe.blend.iter().map(|blend| blend.partner);
+                let tables = partners.map(|partner| self.table(&fold, partner, &rows, corpus.vocab()));
+                let blended = tables.collect::<Result<_>>()?;
+                (corpus, trained, blended)
             }
         };
-        Ok(Learned { corpus, trained, recipe: Some(recipe), table, metrics: Some(metrics) })
+        Ok(Learned { corpus, trained, recipe: Some(recipe), blended, metrics: Some(metrics) })
     }
 
     fn baselines(&self, split: &Split, watch: &mut dyn Watch) -> Result<Vec<Baseline>> {
@@ -385,14 +386,13 @@ impl Run<'_> {
             rows.push((row, measured));
         };
         let ask = |trial: &Trial| {
-            let wanted = trial.recipe.blend.map(|Blend { partner, .. }| partner);
-            let table = tested.tables.iter().find(|(partner, _)| Some(*partner) == wanted);
-            let recommender = tested.model.asked(trial.recipe, table.map(|(_, table)| Arc::clone(table)));
+            let blended = blended(&trial.recipe, &tested.tables);
+            let recommender = tested.model.asked(trial.recipe.clone(), blended);
             let scorer = OnItems { recommender: &recommender, rows: &tested.rows };
             Measured::new(&rank(&scorer, test, self.threads()), test)
         };
         add(Row::MODEL, choice.best.recipe.to_string(), choice.best.ndcg, ask(&choice.best));
-        if choice.best.recipe.blend.is_some() {
+        if !choice.best.recipe.blend.is_empty() {
             add(Row::VECTORS, choice.plain.recipe.to_string(), choice.plain.ndcg, ask(&choice.plain));
         }
         for baseline in baselines {
@@ -434,6 +434,12 @@ impl ByValidation {
         let kept: Vec<_> = self.best.iter().flat_map(|best| [&best.input, &best.output]).collect();
         watch.save(run, state, &Beside { note: &note, kept: &kept })
     }
+}
+
+/// The tables of a recipe's blend, in its order.
+fn blended(recipe: &Recipe, tables: &[(Partner, Arc<Sparse>)]) -> Vec<Arc<Sparse>> {
+    let table = |blend: &Blend| tables.iter().find(|(partner, _)| *partner == blend.partner);
+    recipe.blend.iter().filter_map(table).map(|(_, table)| Arc::clone(table)).collect()
 }
 
 /// The first row against the baselines.

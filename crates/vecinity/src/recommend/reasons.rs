@@ -106,26 +106,30 @@ impl Recommender {
 
     /// What each item of the history adds to the score of an item above that of an average item.
     fn reasons(&self, asked: &Asked, item: TokenId) -> Vec<Reason> {
-        let share = self.share();
         let target = self.vectors.to.row(item.row());
         let (n, moments) = (self.len().max(1) as f32, self.moments());
-        let mut reasons: Vec<Reason> = Vec::with_capacity(asked.items.len() + 1);
-        for &(known, weight) in &asked.items {
+        let mut parts: Vec<(u32, f32)> = Vec::new();
+        for &(known, weight) in asked.items.iter().filter(|_| asked.factor > 0.0) {
             let vector = self.vectors.from.row(known as usize);
             let average: f64 = vector.iter().zip(&moments.mean).map(|(&value, mean)| f64::from(value) * mean).sum();
-            let mut part = (1.0 - share) * weight * (dot(vector, target) - average as f32) / asked.spreads[0];
-            if let Some(table) = self.table().filter(|_| share > 0.0) {
+            parts.push((known, asked.factor * weight * (dot(vector, target) - average as f32)));
+        }
+        for (part, table) in asked.parts.iter().zip(self.blended()) {
+            for &(known, weight) in &part.items {
                 let (columns, values) = table.row(known);
                 let value = columns.binary_search(&item.0).map_or(0.0, |at| values[at]);
-                part += share * weight * (value - values.iter().sum::<f32>() / n) / asked.spreads[1];
+                parts.push((known, part.factor * weight * (value - values.iter().sum::<f32>() / n)));
             }
-            reasons.push(Reason { item: Some(TokenId(known)), share: part });
         }
+        parts.sort_by_key(|&(known, _)| known);
+        let mut reasons: Vec<Reason> = (parts.chunk_by(|a, b| a.0 == b.0))
+            .map(|of| Reason { item: Some(TokenId(of[0].0)), share: of.iter().map(|(_, part)| part).sum() })
+            .collect();
         let popularity = self.recipe().popularity;
-        if popularity != 0.0 && share < 1.0 && !asked.items.is_empty() {
+        if popularity != 0.0 && asked.factor > 0.0 && !asked.items.is_empty() {
             let average = moments.mean.last().copied().unwrap_or(0.0) as f32;
             let part = popularity * (self.log_counts()[item.row()] - average);
-            reasons.push(Reason { item: None, share: (1.0 - share) * part / asked.spreads[0] });
+            reasons.push(Reason { item: None, share: asked.factor * part });
         }
         let sum: f32 = reasons.iter().map(|reason| reason.share).sum();
         if sum <= 0.0 {
@@ -139,14 +143,14 @@ impl Recommender {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recommender::tests::{model, oracle};
+    use super::super::recommender::tests::{BLENDS, model, oracle};
     use super::*;
 
     const EXPLAINED: Style = Style { diversity: 0.0, explain: true };
 
     #[test]
     fn reasons_are_the_parts_of_the_score() {
-        for (blend, popularity) in [(None, 0.0), (None, 0.5), (Some(0.3), -0.2), (Some(1.0), 0.5)] {
+        for (blend, popularity) in BLENDS {
             let model = model(blend, popularity);
             let history = [3, 8, 2, 27];
             let scores = oracle(&model, &history);
@@ -155,19 +159,20 @@ mod tests {
                 assert!(!history.contains(&found.item.0));
                 let sum: f32 = found.reasons.iter().map(|reason| reason.share).sum();
                 assert!((sum - 1.0).abs() < 1e-4);
-                // Without the newest item, and with the same weights for the others, the score falls by its share.
+                // The part of the newest item, from the definition: a third of its weights is 1 / 1.75, of two 1 / 2.
                 let newest = found.reasons.iter().find(|r| r.item == Some(TokenId(27))).unwrap().share;
                 let part = newest * (scores[found.item.row()] - mean);
                 let mut user = vec![0.0; model.vectors.to.dim()];
-                let spreads = model.prepare(&history, &mut user, &mut Sums::new(30)).spreads;
-                let share = blend.unwrap_or(0.0);
+                let asked = model.prepare(&history, &mut user, &mut Sums::new(30));
                 let dots: Vec<f32> =
                     (0..30).map(|i| dot(model.vectors.from.row(27), model.vectors.to.row(i))).collect();
-                let (columns, values) = model.table().unwrap().row(27);
-                let at = columns.iter().position(|&c| c == found.item.0).map_or(0.0, |at| values[at]);
                 let lift = dots[found.item.row()] - dots.iter().sum::<f32>() / 30.0;
-                let other = at - values.iter().sum::<f32>() / 30.0;
-                let expected = ((1.0 - share) * lift / spreads[0] + share * other / spreads[1]) / 1.75;
+                let mut expected = asked.factor * lift / 1.75;
+                for (of, table) in asked.parts.iter().zip(model.blended()) {
+                    let (columns, values) = table.row(27);
+                    let at = columns.iter().position(|&c| c == found.item.0).map_or(0.0, |at| values[at]);
+                    expected += of.factor * (at - values.iter().sum::<f32>() / 30.0) / 2.0;
+                }
                 assert!((part - expected).abs() < 1e-4, "{blend:?}: {part} {expected}");
             }
         }
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn where_nothing_speaks_for_an_item_there_are_no_reasons() {
-        let model = model(None, 0.5);
+        let model = model(&[], 0.5);
         let popular = model.recommend(&[], Want::best(3), EXPLAINED);
         assert!(popular.iter().all(|found| found.reasons.is_empty()));
         assert_eq!(popular[0].item, TokenId(0), "the most frequent item");
@@ -187,7 +192,7 @@ mod tests {
 
     #[test]
     fn diversity_puts_look_alikes_back_and_filters_hold() {
-        let model = model(None, 0.0);
+        let model = model(&[], 0.0);
         let even = |item: TokenId| item.row() % 2 == 0;
         let plain = model.recommend(&[3, 8], Want::best(8).only(&even), Style::default());
         assert!(plain.iter().all(|found| found.item.row() % 2 == 0));

@@ -10,7 +10,7 @@ use super::recipe::{Pair, Recipe};
 use super::sums::Sums;
 use crate::TokenId;
 use crate::ask::Want;
-use crate::baselines::Sparse;
+use crate::baselines::{Memory, Sparse};
 use crate::embeddings::{Embeddings, Matrix};
 use crate::error::Result;
 use crate::eval::recommend::{Query, Scorer};
@@ -50,8 +50,8 @@ pub struct Recommender {
     tables: Arc<Tables>,
     recipe: Recipe,
     pub(super) vectors: Arc<Vectors>,
-    /// The table of the blend, by rows of the vocabulary.
-    table: Option<Arc<Sparse>>,
+    /// The tables of the blend in the order of the recipe, by rows of the vocabulary.
+    tables_blended: Vec<Arc<Sparse>>,
 }
 
 /// A history, ready to be compared with items.
@@ -59,37 +59,51 @@ pub struct Recommender {
 pub(super) struct Asked {
     /// What is asked of it, the newest first, with weights that add to 1.
     pub(super) items: Vec<(u32, f32)>,
-    /// In a blend, what the two sides are divided by.
-    pub(super) spreads: [f32; 2],
-    /// In a blend, what the table adds to the scores of which items, by rising row.
-    table: Vec<(u32, f32)>,
+    /// What the scores of the vectors are multiplied with: 1 without a blend.
+    pub(super) factor: f32,
+    /// The same for each table, with the items that it is asked.
+    pub(super) parts: Vec<Part>,
+    /// What the tables add to the scores of which items, by rising row.
+    added: Vec<(u32, f32)>,
+}
+
+/// What a table of the blend is asked.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) items: Vec<(u32, f32)>,
+    pub(super) factor: f32,
 }
 
 impl Recommender {
     /// Makes a model ready to be asked by a recipe. Matrices are copied only if the recipe asks for
     /// something that is not stored: vectors of length one, or sums.
     ///
-    /// * `table`: the item-to-item table of the recipe's blend, by rows of the vocabulary.
+    /// * `blended`: the item-to-item tables of the recipe's blend in its order, by rows of the vocabulary.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) if the recipe needs an output matrix and there is none.
-    pub fn new(embeddings: &Embeddings, recipe: Recipe, table: Option<Sparse>) -> Result<Self> {
+    /// [`Error::Data`](crate::Error::Data) if the recipe needs an output matrix and there is none, or another number
+    /// of tables than there are.
+    pub fn new(embeddings: &Embeddings, recipe: Recipe, blended: Vec<Sparse>) -> Result<Self> {
+        if recipe.blend.len() != blended.len() {
+            let what = format!("the recipe blends {} tables, there are {}", recipe.blend.len(), blended.len());
+            return Err(crate::Error::data(what, "the model is incomplete: train it again"));
+        }
         let output = match recipe.vectors {
             Pair::Input => embeddings.output().unwrap_or(embeddings.input()),
             _ => embeddings.require_output()?,
         };
         let tables = Tables::new(embeddings.vocab(), embeddings.input().clone(), output.clone());
-        Ok(Self::of(tables.into(), recipe, table.map(Arc::new)))
+        Ok(Self::of(tables.into(), recipe, blended.into_iter().map(Arc::new).collect()))
     }
 
     /// From matrices of shape `[vocab.len(), dim]` that are still in training.
     #[must_use]
     pub(super) fn in_training(vocab: &Vocab, input: Vec<f32>, output: Vec<f32>, dim: usize, recipe: Recipe) -> Self {
         let matrix = |values| Matrix::new(vocab.len(), dim, values);
-        Self::of(Tables::new(vocab, matrix(input), matrix(output)).into(), recipe, None)
+        Self::of(Tables::new(vocab, matrix(input), matrix(output)).into(), recipe, Vec::new())
     }
 
-    fn of(tables: Arc<Tables>, recipe: Recipe, table: Option<Arc<Sparse>>) -> Self {
+    fn of(tables: Arc<Tables>, recipe: Recipe, tables_blended: Vec<Arc<Sparse>>) -> Self {
         let Tables { input, output, .. } = &*tables;
         let (from, to) = match recipe.vectors {
             Pair::InOut => (input.clone(), output.clone()),
@@ -109,17 +123,16 @@ impl Recommender {
             }
             _ => (from, to),
         };
-        Self { recipe, vectors: Vectors { from, to, moments: OnceLock::new() }.into(), table, tables }
+        Self { recipe, vectors: Vectors { from, to, moments: OnceLock::new() }.into(), tables_blended, tables }
     }
 
-    /// The same model asked by another recipe; the table stays, unless another one is given.
+    /// The same model asked by another recipe, with the tables of its blend in its order.
     #[must_use]
-    pub fn asked(&self, recipe: Recipe, table: Option<Arc<Sparse>>) -> Self {
-        let table = table.or_else(|| self.table.clone());
+    pub fn asked(&self, recipe: Recipe, blended: Vec<Arc<Sparse>>) -> Self {
         if recipe.vectors == self.recipe.vectors && recipe.metric == self.recipe.metric {
-            return Self { recipe, table, ..self.clone() };
+            return Self { recipe, tables_blended: blended, ..self.clone() };
         }
-        Self::of(Arc::clone(&self.tables), recipe, table)
+        Self::of(Arc::clone(&self.tables), recipe, blended)
     }
 
     /// The recipe.
@@ -128,10 +141,9 @@ impl Recommender {
         &self.recipe
     }
 
-    /// The table of the blend, by rows of the vocabulary.
-    #[must_use]
-    pub fn table(&self) -> Option<&Sparse> {
-        self.table.as_deref()
+    /// The tables of the blend in the order of the recipe, by rows of the vocabulary.
+    pub(super) fn blended(&self) -> &[Arc<Sparse>] {
+        &self.tables_blended
     }
 
     /// Number of items.
@@ -161,14 +173,9 @@ impl Recommender {
         self.moments().spread(user, self.recipe.popularity, &self.vectors.to, &self.tables.log_counts)
     }
 
-    /// The share of the table in the scores, 0 without a blend.
-    pub(super) fn share(&self) -> f32 {
-        self.recipe.blend.map_or(0.0, |blend| blend.share)
-    }
-
     /// The items of a history that are asked with their weights, which add to 1.
-    fn weighted(&self, history: &[u32]) -> Vec<(u32, f32)> {
-        let mut items: Vec<(u32, f32)> = self.recipe.memory.of(history).collect();
+    fn weighted(memory: Memory, history: &[u32]) -> Vec<(u32, f32)> {
+        let mut items: Vec<(u32, f32)> = memory.of(history).collect();
         let sum: f32 = items.iter().map(|(_, weight)| weight).sum();
         items.iter_mut().for_each(|(_, weight)| *weight /= sum);
         items
@@ -178,7 +185,7 @@ impl Recommender {
     #[must_use]
     pub fn user_vector(&self, history: &[u32]) -> Vec<f32> {
         let mut vector = vec![0.0; self.vectors.to.dim()];
-        self.pool(&self.weighted(history), &mut vector);
+        self.pool(&Self::weighted(self.recipe.memory, history), &mut vector);
         vector
     }
 
@@ -190,24 +197,29 @@ impl Recommender {
 
     /// Makes a history ready; `user` is its vector, and `sums` working space for all items.
     pub(super) fn prepare(&self, history: &[u32], user: &mut [f32], sums: &mut Sums) -> Asked {
-        let items = self.weighted(history);
+        let items = Self::weighted(self.recipe.memory, history);
         self.pool(&items, user);
-        let mut asked = Asked { items, spreads: [1.0; 2], table: Vec::new() };
-        let share = self.share();
-        if share > 0.0 && !history.is_empty() {
-            if share < 1.0 {
-                asked.spreads[0] = self.spread(user);
-            }
-            if let Some(table) = &self.table {
-                for &(item, weight) in &asked.items {
-                    sums.add(weight, table.row(item));
-                }
-                asked.table = sums.take();
-            }
-            asked.spreads[1] = spread(self.len(), asked.table.iter().map(|&(_, value)| value));
-            let factor = share / asked.spreads[1];
-            asked.table.iter_mut().for_each(|(_, value)| *value *= factor);
+        let mut asked = Asked { items, factor: 1.0, parts: Vec::new(), added: Vec::new() };
+        if self.recipe.blend.is_empty() || history.is_empty() {
+            return asked;
         }
+        let share = self.recipe.share_of_vectors();
+        asked.factor = if share > 0.0 { share / self.spread(user) } else { 0.0 };
+        let mut all = Vec::new();
+        for (blend, table) in self.recipe.blend.iter().zip(&self.tables_blended) {
+            let items = Self::weighted(blend.memory, history);
+            for &(item, weight) in &items {
+                sums.add(weight, table.row(item));
+            }
+            let found = sums.take();
+            let factor = blend.share / spread(self.len(), found.iter().map(|&(_, value)| value));
+            asked.parts.push(Part { items, factor });
+            all.push((factor, found));
+        }
+        for (factor, found) in all {
+            sums.add_pairs(factor, &found);
+        }
+        asked.added = sums.take();
         asked
     }
 
@@ -215,8 +227,9 @@ impl Recommender {
     ///
     /// * `users`: the vectors of the histories, shape `[asked.len(), dim]`.
     fn fill(&self, asked: &[Asked], users: &[f32], rows: Range<usize>, scores: &mut [f32]) {
-        let (share, dim, popularity) = (self.share(), self.vectors.to.dim(), self.recipe.popularity);
-        if share < 1.0 {
+        let (share, dim, popularity) = (self.recipe.share_of_vectors(), self.vectors.to.dim(), self.recipe.popularity);
+        let blends = !self.recipe.blend.is_empty();
+        if share > 0.0 {
             let items = &self.vectors.to.as_slice()[rows.start * dim..rows.end * dim];
             let items = View::new(items, rows.len(), dim).transposed();
             multiply(1.0, View::new(users, asked.len(), dim), items, 0.0, scores);
@@ -229,14 +242,13 @@ impl Recommender {
                 scores.copy_from_slice(log_counts);
                 continue;
             }
-            if popularity != 0.0 && share < 1.0 {
+            if popularity != 0.0 && share > 0.0 {
                 axpy(popularity, log_counts, scores);
             }
-            if share > 0.0 {
-                let factor = (1.0 - share) / asked.spreads[0];
-                scores.iter_mut().for_each(|score| *score *= factor);
-                let first = asked.table.partition_point(|&(item, _)| (item as usize) < rows.start);
-                for &(item, value) in asked.table[first..].iter().take_while(|&&(item, _)| (item as usize) < rows.end) {
+            if blends {
+                scores.iter_mut().for_each(|score| *score *= asked.factor);
+                let first = asked.added.partition_point(|&(item, _)| (item as usize) < rows.start);
+                for &(item, value) in asked.added[first..].iter().take_while(|&&(item, _)| (item as usize) < rows.end) {
                     scores[item as usize - rows.start] += value;
                 }
             }
@@ -382,67 +394,80 @@ impl Scorer for OnItems<'_> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::baselines::{Memory, Partner};
+    use crate::baselines::Partner;
     use crate::recommend::Blend;
     use crate::rng::Rng;
 
-    /// Thirty items, the table of a blend, memory of the last three.
-    pub(in super::super) fn model(blend: Option<f32>, popularity: f32) -> Recommender {
+    /// Memory of the tables: another one than that of the vectors.
+    const TWO: Memory = Memory { last: 2, decay: 1.0 };
+
+    /// Thirty items, tables of these shares, vectors with a memory of the last three.
+    pub(in super::super) fn model(shares: &[f32], popularity: f32) -> Recommender {
         let (n, dim) = (30, 5);
         let vocab = Vocab::from_counts((0..n).map(|i| (format!("i{i}"), 100 - i as u64))).unwrap();
         let mut rng = Rng::new(4, 0);
         let mut draw = |n: usize| (0..n).map(|_| rng.f32() - 0.4).collect::<Vec<f32>>();
-        let (input, output, values) = (draw(n * dim), draw(n * dim), draw(n * 4));
-        let table = Sparse {
+        let (input, output) = (draw(n * dim), draw(n * dim));
+        let table = |number: u32, values: Vec<f32>| Sparse {
             ends: (1..=n as u64).map(|row| 4 * row).collect(),
-            columns: (0..n as u32).flat_map(|row| [row % 7, 9 + row % 3, 15, 20 + row % 10]).collect(),
+            columns: (0..n as u32).flat_map(|row| [row % 7, 9 + (row + number) % 3, 15, 20 + row % 10]).collect(),
             values,
         };
         let partner = Partner::NextItem { window: None, discount: 0.0 };
+        let tables = (0..shares.len()).map(|number| table(number as u32, draw(n * 4)).into()).collect();
         let recipe = Recipe {
             metric: Metric::Dot,
             memory: Memory { last: 3, decay: 0.5 },
             popularity,
-            blend: blend.map(|share| Blend { partner, share }),
+            blend: shares.iter().map(|&share| Blend { partner, share, memory: TWO }).collect(),
             ..Recipe::default()
         };
         let matrix = |values| Matrix::new(n, dim, values);
-        Recommender::of(Tables::new(&vocab, matrix(input), matrix(output)).into(), recipe, Some(table.into()))
+        Recommender::of(Tables::new(&vocab, matrix(input), matrix(output)).into(), recipe, tables)
     }
 
     /// The formula of [`Recipe`], written out.
     pub(in super::super) fn oracle(model: &Recommender, history: &[u32]) -> Vec<f32> {
-        let weights: Vec<f32> = [1.0f32, 0.5, 0.25].iter().map(|w| w / 1.75).collect();
-        let n = model.len();
-        let recipe = model.recipe;
-        let items: Vec<u32> = history.iter().rev().take(3).copied().collect();
-        let row = |matrix: &Matrix, row: usize| matrix.row(row).to_vec();
-        let mut scores = Vec::new();
-        let mut others = Vec::new();
-        for i in 0..n {
-            let (mut score, mut other) = (recipe.popularity * model.tables.log_counts[i], 0.0);
-            for (&h, w) in items.iter().zip(&weights) {
-                let (v, u) = (row(&model.tables.input, h as usize), row(&model.tables.output, i));
-                score += w * v.iter().zip(&u).map(|(a, b)| a * b).sum::<f32>();
-                let (columns, values) = model.table.as_ref().unwrap().row(h);
-                other += w * columns.iter().position(|&c| c == i as u32).map_or(0.0, |at| values[at]);
-            }
-            scores.push(score);
-            others.push(other);
+        let (n, recipe) = (model.len(), &model.recipe);
+        let newest: Vec<u32> = history.iter().rev().copied().collect();
+        let of_vectors = |i: usize| {
+            let score = |(&h, w): (&u32, f32)| {
+                let (v, u) = (model.tables.input.row(h as usize), model.tables.output.row(i));
+                w / 1.75 * v.iter().zip(u).map(|(a, b)| a * b).sum::<f32>()
+            };
+            let sum: f32 = newest.iter().zip([1.0f32, 0.5, 0.25]).map(score).sum();
+            sum + recipe.popularity * model.tables.log_counts[i]
+        };
+        let vectors: Vec<f32> = (0..n).map(of_vectors).collect();
+        if recipe.blend.is_empty() {
+            return vectors;
         }
-        match recipe.blend {
-            None => scores,
-            Some(Blend { share, .. }) => {
-                let spread = |values: &[f32]| spread(n, values.iter().copied());
-                let (a, b) = (spread(&scores), spread(&others));
-                scores.iter().zip(&others).map(|(s, o)| (1.0 - share) * s / a + share * o / b).collect()
+        let spread = |values: &[f32]| spread(n, values.iter().copied());
+        let share = 1.0 - recipe.blend.iter().map(|blend| blend.share).sum::<f32>();
+        let mut scores: Vec<f32> = vectors.iter().map(|score| share * score / spread(&vectors)).collect();
+        for (blend, table) in recipe.blend.iter().zip(model.blended()) {
+            let of_table = |i: usize| {
+                let value = |&h: &u32| {
+                    let (columns, values) = table.row(h);
+                    columns.iter().position(|&c| c == i as u32).map_or(0.0, |at| values[at])
+                };
+                newest.iter().take(2).map(value).sum::<f32>() / 2.0
+            };
+            let values: Vec<f32> = (0..n).map(of_table).collect();
+            for (score, value) in scores.iter_mut().zip(&values) {
+                *score += blend.share * value / spread(&values);
             }
         }
+        scores
     }
+
+    /// Blends: none, one table, two, and tables alone.
+    pub(in super::super) const BLENDS: [(&[f32], f32); 5] =
+        [(&[], 0.0), (&[], 0.5), (&[0.3], -0.2), (&[0.3, 0.5], 0.1), (&[0.4, 0.6], 0.5)];
 
     #[test]
     fn scores_are_those_of_the_formula() {
-        for (blend, popularity) in [(None, 0.0), (None, 0.5), (Some(0.3), -0.2), (Some(1.0), 0.5)] {
+        for (blend, popularity) in BLENDS {
             let model = model(blend, popularity);
             let history = [3, 8, 2, 27];
             let mut scores = vec![0.0; 60];
@@ -467,9 +492,11 @@ pub(super) mod tests {
             columns: (0..n as u32).flat_map(|row| [row % 500, 600 + row % 100, 700 + row % 600]).collect(),
             values: draw(3 * n),
         };
-        let blend = (share > 0.0).then_some(Blend { partner: Partner::Ease { lambda: 1.0 }, share });
-        let recipe = Recipe { popularity: 0.1, blend, memory: Memory { last: 0, decay: 0.9 }, ..Recipe::default() };
-        Recommender::new(&embeddings.unwrap(), recipe, Some(table)).unwrap()
+        let memory = Memory { last: 0, decay: 0.9 };
+        let blend = (share > 0.0).then_some(Blend { partner: Partner::Ease { lambda: 1.0 }, share, memory });
+        let tables = blend.iter().map(|_| table.clone()).collect();
+        let recipe = Recipe { popularity: 0.1, blend: blend.into_iter().collect(), memory, ..Recipe::default() };
+        Recommender::new(&embeddings.unwrap(), recipe, tables).unwrap()
     }
 
     #[test]
@@ -502,7 +529,7 @@ pub(super) mod tests {
 
     #[test]
     fn items_of_the_history_come_only_if_wanted() {
-        let model = model(None, 0.0);
+        let model = model(&[], 0.0);
         let all = model.top(&[&[3, 8]], Want::best(50).including_asked(), 0.0, 1);
         assert_eq!(all[0].len(), 30);
         let new = model.top(&[&[3, 8]], Want::best(50), 0.0, 1);
@@ -513,7 +540,7 @@ pub(super) mod tests {
     #[test]
     fn matrices_that_are_asked_as_they_are_are_not_copied() {
         let model = large(0.0);
-        let dot = model.asked(Recipe { metric: Metric::Dot, vectors: Pair::Output, ..Recipe::default() }, None);
+        let dot = model.asked(Recipe { metric: Metric::Dot, vectors: Pair::Output, ..Recipe::default() }, Vec::new());
         assert_eq!(dot.vectors.to.as_slice().as_ptr(), model.tables.output.as_slice().as_ptr());
         assert_eq!(dot.vectors.from.as_slice().as_ptr(), model.tables.output.as_slice().as_ptr());
     }

@@ -17,10 +17,21 @@ impl Sums {
     /// Adds `weight` times the values of a sparse row, given as columns and values.
     pub(super) fn add(&mut self, weight: f32, (columns, values): (&[u32], &[f32])) {
         for (&column, &value) in columns.iter().zip(values) {
-            let column = column as usize;
-            self.values[column] += weight * value;
-            self.touched[column / 64] |= 1 << (column % 64);
+            self.add_one(column, weight * value);
         }
+    }
+
+    /// Adds `weight` times what an earlier [`take`](Self::take) gave.
+    pub(super) fn add_pairs(&mut self, weight: f32, pairs: &[(u32, f32)]) {
+        for &(column, value) in pairs {
+            self.add_one(column, weight * value);
+        }
+    }
+
+    fn add_one(&mut self, column: u32, value: f32) {
+        let column = column as usize;
+        self.values[column] += value;
+        self.touched[column / 64] |= 1 << (column % 64);
     }
 
     /// The sums by rising column, and all is zero again.
@@ -48,6 +59,8 @@ mod tests {
         sums.add(2.0, (&[3, 130], &[1.0, 0.5]));
         sums.add(1.0, (&[0, 130], &[4.0, -1.0]));
         assert_eq!(sums.take(), [(0, 4.0), (3, 2.0), (130, 0.0)]);
+        sums.add_pairs(0.5, &[(7, 3.0)]);
+        assert_eq!(sums.take(), [(7, 1.5)]);
         assert!(sums.take().is_empty());
     }
 }

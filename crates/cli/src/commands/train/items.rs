@@ -126,7 +126,7 @@ impl Items {
         let Self { config, histories, report, .. } = self;
         let mut watcher = Watcher { conduct: Conduct::new(how, path, output)?, output, shown: how.progress.shows() };
         let result = learn(&histories, &config, &mut watcher);
-        let Learned { corpus, trained, recipe, table, metrics } = watcher.conduct.ended(result)?;
+        let Learned { corpus, trained, recipe, blended, metrics } = watcher.conduct.ended(result)?;
         let conduct = watcher.conduct;
         let origin = Origin::Trained {
             data: histories.fingerprint(),
@@ -140,7 +140,7 @@ impl Items {
         let model = NewModel {
             metadata: titles.map(|titles| &titles.metadata),
             config: Some(&config),
-            recipe: recipe.as_ref().map(|recipe| (recipe, table.as_ref())),
+            recipe: recipe.as_ref().map(|recipe| (recipe, blended.as_slice())),
             metrics: metrics.as_ref(),
             skipped,
             training: conduct.log(),
@@ -161,7 +161,7 @@ impl Items {
             if let Some(evaluation) = done.evaluation {
                 figures::write(evaluation, to)?;
             }
-            if let Some(recipe) = recipe {
+            if let Some(recipe) = &recipe {
                 writeln!(to, "recipe  {recipe}")?;
             }
             let next = match recipe {

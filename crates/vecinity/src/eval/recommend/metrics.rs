@@ -126,10 +126,16 @@ impl Measured {
     }
 }
 
+/// NDCG@10 of each query, for choices between many settings.
+#[must_use]
+pub fn ndcg_of_each(ranked: &Ranked) -> Vec<f64> {
+    ranked.ranks.iter().map(|ranks| measure(ranks).ndcg[0]).collect()
+}
+
 /// Mean NDCG@10, for choices between many settings.
 #[must_use]
 pub fn mean_ndcg(ranked: &Ranked) -> f64 {
-    ranked.ranks.iter().map(|ranks| measure(ranks).ndcg[0]).sum::<f64>() / ranked.ranks.len().max(1) as f64
+    ndcg_of_each(ranked).iter().sum::<f64>() / ranked.ranks.len().max(1) as f64
 }
 
 /// Discount of a rank.
