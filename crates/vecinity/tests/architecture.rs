@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 22] = [
+const PLAN: [(&str, &[&str]); 23] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
     ("config", &["baselines", "corpus", "eval", "events", "models", "train"]),
     ("corpus", &["histories", "vocab", "publish"]),
+    ("deep", &[]),
     ("embeddings", &["vocab", "metadata"]),
     ("error", &[]),
     ("eval", &["ask", "embeddings", "histories", "index", "vocab"]),
@@ -36,7 +37,7 @@ const PLAN: [(&str, &[&str]); 22] = [
             "vocab",
         ],
     ),
-    ("models", &["train", "corpus", "vocab", "embeddings"]),
+    ("models", &["deep", "eval", "train", "corpus", "vocab", "embeddings"]),
     ("publish", &[]),
     (
         "recommend",
