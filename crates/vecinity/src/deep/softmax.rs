@@ -21,6 +21,9 @@ use vecinity_kernel::vector::{dot, scan};
 
 /// Candidates of a tile.
 pub(super) const TILE: usize = 128;
+/// Users of a block: their vectors, transposed, and the scores of a tile fit the fastest cache (64 values a user),
+/// the exponentials of a few thousand items the second.
+const BLOCK: usize = 64;
 /// A score that no exponential survives.
 const NEVER: f32 = -1e30;
 
@@ -47,7 +50,7 @@ pub struct Gradients<'a> {
 /// Working memory for the groups of one thread.
 #[derive(Debug, Default)]
 pub struct Softmax {
-    /// Users transposed, shape `[dim, users]`.
+    /// Users of a block transposed, shape `[dim, users]`.
     pub(super) turned: Vec<f32>,
     /// Scores, then exponentials: shape `[candidates, users]`.
     pub(super) scores: Vec<f32>,
@@ -57,8 +60,8 @@ pub struct Softmax {
     scaled: Vec<f32>,
 }
 
-/// A value a user of a group.
-type Each = [f32; GROUP];
+/// A value a user of a block.
+type Each = [f32; BLOCK];
 
 impl Softmax {
     /// The full softmax: all items are candidates.
@@ -79,29 +82,33 @@ impl Softmax {
         weight: f32,
         gradients: &mut Gradients<'_>,
     ) -> f64 {
-        let (dim, n) = shape(candidates, users);
-        let (shift, sums) = self.forward(users, dim, n, candidates, &[], gradients.users);
-        let mut weights: Each = [0.0; GROUP];
-        for (weights, sum) in weights.iter_mut().zip(&sums[..targets.len()]) {
-            *weights = weight / sum;
-        }
-        self.backward(users, dim, n, &shift, &weights, gradients.rows, gradients.offsets);
+        let dim = shape(candidates, users);
         let mut loss = 0.0;
-        for (user, d_user) in gradients.users.chunks_exact_mut(dim).enumerate() {
-            let Some(&target) = targets.get(user) else {
-                d_user.fill(0.0);
-                continue;
-            };
-            let target = target as usize;
-            let (u, o) = (&users[user * dim..][..dim], &candidates.rows[target * dim..][..dim]);
-            let score = dot(u, o) + candidates.offsets[target];
-            loss += f64::from(shift[user]) + f64::from(sums[user]).ln() - f64::from(score);
-            let d_row = &mut gradients.rows[target * dim..][..dim];
-            for ((d_user, d_row), (u, o)) in d_user.iter_mut().zip(d_row).zip(u.iter().zip(o)) {
-                *d_user = weights[user] * *d_user - weight * o;
-                *d_row -= weight * u;
+        let blocks = users.chunks(BLOCK * dim).zip(gradients.users.chunks_mut(BLOCK * dim));
+        for (number, (users, d_users)) in blocks.enumerate() {
+            let targets = &targets[targets.len().min(number * BLOCK)..targets.len().min((number + 1) * BLOCK)];
+            let (shift, sums) = self.forward(users, dim, candidates, &[], d_users);
+            let mut weights: Each = [0.0; BLOCK];
+            for (weights, sum) in weights.iter_mut().zip(&sums[..targets.len()]) {
+                *weights = weight / sum;
             }
-            gradients.offsets[target] -= weight;
+            self.backward(users, dim, &shift, &weights, number > 0, gradients.rows, gradients.offsets);
+            for (user, d_user) in d_users.chunks_exact_mut(dim).enumerate() {
+                let Some(&target) = targets.get(user) else {
+                    d_user.fill(0.0);
+                    continue;
+                };
+                let target = target as usize;
+                let (u, o) = (&users[user * dim..][..dim], &candidates.rows[target * dim..][..dim]);
+                let score = dot(u, o) + candidates.offsets[target];
+                loss += f64::from(shift[user]) + f64::from(sums[user]).ln() - f64::from(score);
+                let d_row = &mut gradients.rows[target * dim..][..dim];
+                for ((d_user, d_row), (u, o)) in d_user.iter_mut().zip(d_row).zip(u.iter().zip(o)) {
+                    *d_user = weights[user] * *d_user - weight * o;
+                    *d_row -= weight * u;
+                }
+                gradients.offsets[target] -= weight;
+            }
         }
         loss
     }
@@ -128,32 +135,39 @@ impl Softmax {
         d_positives: &mut [f32],
         d_biases: &mut [f32],
     ) -> f64 {
-        let (dim, n) = shape(candidates, users);
-        let (mut shift, sums) = self.forward(users, dim, n, candidates, hits, gradients.users);
-        let (mut weights, mut loss) = ([0.0; GROUP], 0.0);
-        for (user, d_user) in gradients.users.chunks_exact_mut(dim).enumerate() {
-            let Some(&bias) = positives.offsets.get(user) else {
-                d_user.fill(0.0);
-                continue;
-            };
-            let (u, o) = (&users[user * dim..][..dim], &positives.rows[user * dim..][..dim]);
-            let score = dot(u, o) + bias;
-            // The true item may have the largest score of all.
-            let top = shift[user].max(score);
-            let (others, own) = ((shift[user] - top).exp(), (score - top).exp());
-            let sum = sums[user] * others + own;
-            loss += f64::from(top) + f64::from(sum).ln() - f64::from(score);
-            shift[user] = top;
-            weights[user] = weight / sum;
-            let d_score = weight * (own / sum - 1.0);
-            d_biases[user] = d_score;
-            let d_row = &mut d_positives[user * dim..][..dim];
-            for ((d_user, d_row), (u, o)) in d_user.iter_mut().zip(d_row).zip(u.iter().zip(o)) {
-                *d_user = weights[user] * others * *d_user + d_score * o;
-                *d_row = d_score * u;
+        let dim = shape(candidates, users);
+        let mut loss = 0.0;
+        let blocks = users.chunks(BLOCK * dim).zip(gradients.users.chunks_mut(BLOCK * dim));
+        for (number, (users, d_users)) in blocks.enumerate() {
+            let first = number * BLOCK;
+            let here = hits.iter().filter(|hit| (first..first + BLOCK).contains(&(hit.1 as usize)));
+            let here: Vec<(u32, u32)> = here.map(|&(candidate, user)| (candidate, user - first as u32)).collect();
+            let (mut shift, sums) = self.forward(users, dim, candidates, &here, d_users);
+            let mut weights: Each = [0.0; BLOCK];
+            for (user, d_user) in d_users.chunks_exact_mut(dim).enumerate() {
+                let Some(&bias) = positives.offsets.get(first + user) else {
+                    d_user.fill(0.0);
+                    continue;
+                };
+                let (u, o) = (&users[user * dim..][..dim], &positives.rows[(first + user) * dim..][..dim]);
+                let score = dot(u, o) + bias;
+                // The true item may have the largest score of all.
+                let top = shift[user].max(score);
+                let (others, own) = ((shift[user] - top).exp(), (score - top).exp());
+                let sum = sums[user] * others + own;
+                loss += f64::from(top) + f64::from(sum).ln() - f64::from(score);
+                shift[user] = top;
+                weights[user] = weight / sum;
+                let d_score = weight * (own / sum - 1.0);
+                d_biases[first + user] = d_score;
+                let d_row = &mut d_positives[(first + user) * dim..][..dim];
+                for ((d_user, d_row), (u, o)) in d_user.iter_mut().zip(d_row).zip(u.iter().zip(o)) {
+                    *d_user = weights[user] * others * *d_user + d_score * o;
+                    *d_row = d_score * u;
+                }
             }
+            self.backward(users, dim, &shift, &weights, number > 0, gradients.rows, gradients.offsets);
         }
-        self.backward(users, dim, n, &shift, &weights, gradients.rows, gradients.offsets);
         loss
     }
 
@@ -162,12 +176,12 @@ impl Softmax {
         &mut self,
         users: &[f32],
         dim: usize,
-        n: usize,
         candidates: Candidates<'_>,
         hits: &[(u32, u32)],
         d_users: &mut [f32],
     ) -> (Each, Each) {
-        let (mut shift, mut sums, mut factors) = ([f32::MIN; GROUP], [0.0; GROUP], [0.0; GROUP]);
+        let n = users.len() / dim;
+        let (mut shift, mut sums, mut factors) = ([f32::MIN; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
         self.turned.resize(users.len(), 0.0);
         tile::transpose(users, n, dim, &mut self.turned);
         let all = candidates.offsets.len();
@@ -198,20 +212,21 @@ impl Softmax {
         (shift, sums)
     }
 
-    /// The candidates' gradient: exponentials times users times `weights` (relative to `shift`).
+    /// The candidates' gradient: exponentials times users times `weights` (relative to `shift`); written, or added.
     #[expect(clippy::too_many_arguments, reason = "shapes, weights and two gradients")]
     fn backward(
         &mut self,
         users: &[f32],
         dim: usize,
-        n: usize,
         shift: &Each,
         weights: &Each,
+        add: bool,
         d_rows: &mut [f32],
         d_offsets: &mut [f32],
     ) {
+        let n = users.len() / dim;
         let mut current: &[f32] = &[];
-        let mut factors: Each = [0.0; GROUP];
+        let (mut factors, mut sums): (Each, _) = ([0.0; BLOCK], [0.0; TILE]);
         self.scaled.resize(users.len(), 0.0);
         let tiles = d_rows.chunks_mut(TILE * dim).zip(d_offsets.chunks_mut(TILE));
         let known = self.scores.chunks(TILE * n).zip(self.shifts.chunks(n));
@@ -226,20 +241,24 @@ impl Softmax {
                     }
                 }
             }
-            tile::multiply(View::new(scores, d_offsets.len(), n), &self.scaled, false, d_rows);
-            scan(&factors[..n], scores, d_offsets, None);
+            tile::multiply(View::new(scores, d_offsets.len(), n), &self.scaled, add, d_rows);
+            let sums = &mut sums[..d_offsets.len()];
+            scan(&factors[..n], scores, sums, None);
+            for (d_offset, sum) in d_offsets.iter_mut().zip(sums) {
+                *d_offset = if add { *d_offset + *sum } else { *sum };
+            }
         }
     }
 }
 
-/// `dim` and the number of users, checked.
-fn shape(candidates: Candidates<'_>, users: &[f32]) -> (usize, usize) {
+/// `dim`, and all shapes checked.
+fn shape(candidates: Candidates<'_>, users: &[f32]) -> usize {
     let dim = candidates.rows.len() / candidates.offsets.len().max(1);
     assert!(dim.is_multiple_of(LANES) && dim > 0, "rows of whole registers");
     assert_eq!(candidates.rows.len(), candidates.offsets.len() * dim, "one offset a candidate");
     let n = users.len() / dim;
     assert!(n.is_multiple_of(LANES) && n <= GROUP && users.len() == n * dim, "groups of whole registers");
-    (dim, n)
+    dim
 }
 
 /// Where a candidate is a user's true item: `(candidate, user)`, by candidate.

@@ -47,9 +47,9 @@ impl Oracle<'_> {
 }
 
 /// Compares all gradients with differences of the oracle; `scale` makes scores large or small.
-fn check(sampled: bool, candidates: usize, real: usize, scale: f32) {
+fn check(sampled: bool, candidates: usize, n: usize, real: usize, scale: f32) {
     let mut rng = Rng::new(candidates as u64, 4);
-    let (dim, n) = (16, 32);
+    let dim = 16;
     let users = {
         let mut users = draw(n * dim, scale, &mut rng);
         users[real * dim..].fill(0.0);
@@ -103,16 +103,19 @@ fn check(sampled: bool, candidates: usize, real: usize, scale: f32) {
 
 #[test]
 fn gradients_of_the_full_softmax_are_those_of_differences() {
-    check(false, 300, 20, 1.0);
-    check(false, 61, 32, 0.1);
+    check(false, 300, 32, 20, 1.0);
+    check(false, 61, 32, 32, 0.1);
+    // Two blocks, the second one full of padding.
+    check(false, 140, 112, 70, 1.0);
     // Scores of hundreds: later tiles raise the shift.
-    check(false, 300, 20, 60.0);
+    check(false, 300, 32, 20, 60.0);
 }
 
 #[test]
 fn gradients_of_the_sampled_softmax_are_those_of_differences() {
-    check(true, 300, 20, 1.0);
-    check(true, 70, 32, 30.0);
+    check(true, 300, 32, 20, 1.0);
+    check(true, 70, 32, 32, 30.0);
+    check(true, 140, 112, 70, 1.0);
 }
 
 #[test]

@@ -161,14 +161,13 @@ impl Network {
                 let left_out = ((draw >> 40) as f32) < *item_dropout * (1u64 << 24) as f32;
                 let number = if left_out { u32::MAX } else { draw as u32 >> 1 };
                 trace.masks.push(number);
-                let at = trace.rows.len();
                 if left_out {
-                    trace.rows.resize(at + width, 0.0);
+                    trace.rows.resize(trace.rows.len() + width, 0.0);
                     continue;
                 }
-                trace.rows.extend_from_slice(row);
-                for (value, mask) in trace.rows[at..].iter_mut().zip(masks.get(number, width)) {
-                    *value *= mask;
+                match masks.get(number, width) {
+                    [] => trace.rows.extend_from_slice(row),
+                    mask => trace.rows.extend(row.iter().zip(mask).map(|(value, mask)| value * mask)),
                 }
             }
             trace.ends.push(trace.rows.len());
