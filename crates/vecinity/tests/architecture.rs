@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 23] = [
+const PLAN: [(&str, &[&str]); 26] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
-    ("config", &["baselines", "corpus", "eval", "events", "models", "train"]),
+    ("cluster", &["embeddings", "formats", "index", "publish", "vocab"]),
+    ("config", &["baselines", "corpus", "eval", "events", "histories", "models", "train"]),
     ("corpus", &["histories", "vocab", "publish"]),
     ("deep", &[]),
+    ("diff", &["config", "embeddings", "eval", "index", "model_dir", "recommend", "vocab"]),
     ("embeddings", &["vocab", "metadata"]),
     ("error", &[]),
     ("eval", &["ask", "embeddings", "histories", "index", "vocab"]),
@@ -32,6 +34,7 @@ const PLAN: [(&str, &[&str]); 23] = [
             "metadata",
             "publish",
             "recommend",
+            "report",
             "tensors",
             "train",
             "vocab",
@@ -41,8 +44,24 @@ const PLAN: [(&str, &[&str]); 23] = [
     ("publish", &[]),
     (
         "recommend",
-        &["baselines", "config", "corpus", "embeddings", "eval", "histories", "index", "models", "train", "vocab"],
+        &[
+            "ask",
+            "baselines",
+            "config",
+            "corpus",
+            "embeddings",
+            "eval",
+            "formats",
+            "histories",
+            "index",
+            "metadata",
+            "models",
+            "publish",
+            "train",
+            "vocab",
+        ],
     ),
+    ("report", &["baselines", "config", "embeddings", "eval", "index", "metadata", "models", "recommend", "vocab"]),
     ("rng", &[]),
     ("tensors", &["embeddings"]),
     ("train", &["checksum", "corpus", "embeddings", "publish", "tensors", "vocab"]),
