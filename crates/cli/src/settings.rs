@@ -210,12 +210,11 @@ impl Settings {
         let file = self.config.as_deref().map(File::read).transpose()?;
         let named = file.as_ref().filter(|_| files.is_empty()).map(File::files);
         let files = named.as_deref().unwrap_or(files);
-        let (kind, guessed_kind) = match (self.kind, file.as_ref().and_then(File::kind)) {
-            (Some(kind), _) => (kind, false),
-            (None, _) if all => (Kind::Set, false),
-            (None, Some(kind)) => (kind, false),
-            (None, None) if self.is_table(files)? => (Kind::Sequence, true),
-            (None, None) => (crate::commands::guess_kind(files)?, true),
+        let told = self.kind.or(all.then_some(Kind::Set)).or_else(|| file.as_ref().and_then(File::kind));
+        let (kind, guessed_kind) = match told {
+            Some(kind) => (kind, false),
+            None if self.is_table(files)? => (Kind::Sequence, true),
+            None => (crate::commands::guess_kind(files)?, true),
         };
         let config = self.with_kind(files, kind, file.as_ref())?;
         Ok(Resolved { config, guessed_kind })

@@ -59,7 +59,7 @@ fn lists_for_everybody_hit_as_often_as_the_evaluation_says() {
     let path = folder.path().join("m");
     let origin = Origin::Imported { format: "test".into() };
     let model = NewModel {
-        recipe: Some((&recipe, learned.table.as_ref())),
+        recipe: Some((&recipe, learned.blended.as_slice())),
         ..NewModel::trained(learned.corpus.vocab(), &learned.trained, origin)
     };
     model.save(&path).unwrap();

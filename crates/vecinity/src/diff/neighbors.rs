@@ -50,7 +50,7 @@ pub(super) struct Space {
 }
 
 impl Space {
-    fn new(embeddings: &Embeddings, rows: impl Iterator<Item = TokenId> + Clone, which: Which) -> Result<Self> {
+    fn new(embeddings: &Embeddings, rows: &(impl Iterator<Item = TokenId> + Clone), which: Which) -> Result<Self> {
         let chosen = |matrix: &Matrix| {
             let values: Vec<f32> = rows.clone().flat_map(|id| matrix.row(id.row())).copied().collect();
             Matrix::new(rows.clone().count(), matrix.dim(), values)
@@ -72,8 +72,8 @@ impl Space {
 impl Spaces {
     pub(super) fn new(old: &Embeddings, new: &Embeddings, common: &[(TokenId, TokenId)], which: Which) -> Result<Self> {
         Ok(Self {
-            old: Space::new(old, common.iter().map(|pair| pair.0), which)?,
-            new: Space::new(new, common.iter().map(|pair| pair.1), which)?,
+            old: Space::new(old, &common.iter().map(|pair| pair.0), which)?,
+            new: Space::new(new, &common.iter().map(|pair| pair.1), which)?,
             common: common.to_vec(),
         })
     }

@@ -55,7 +55,13 @@ pub(super) fn read(source: &Source, options: &Options, table: &mut Table) -> Res
     let groups = metadata.metadata().num_row_groups();
     let threads = options.threads.clamp(1, groups.max(1));
     // A thread may be ahead of what is merged by one row group, but not by more than so many batches.
-    let largest = metadata.metadata().row_groups().iter().map(|group| group.num_rows()).max().unwrap_or(0);
+    let largest = metadata
+        .metadata()
+        .row_groups()
+        .iter()
+        .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+        .max()
+        .unwrap_or(0);
     let ahead = (largest as usize / ROWS + 2).min(AHEAD);
     let mut lines = 0;
     std::thread::scope(|scope| {
