@@ -33,8 +33,8 @@ impl Schedule {
     /// # Example
     /// ```
     /// use vecinity::deep::{Decay, Schedule};
-    /// let schedule = Schedule { peak: 1.0, warm_up: 2, steps: 12, decay: Decay::Linear };
-    /// assert_eq!([1, 2, 7, 12].map(|step| schedule.rate(step)), [0.5, 1.0, 0.5454545, 0.09090909]);
+    /// let schedule = Schedule { peak: 1.0, warm_up: 2, steps: 9, decay: Decay::Linear };
+    /// assert_eq!([1, 2, 4, 8].map(|step| schedule.rate(step)), [0.5, 1.0, 0.75, 0.25]);
     /// ```
     #[must_use]
     pub fn rate(&self, step: u32) -> f32 {
