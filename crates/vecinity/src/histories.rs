@@ -60,6 +60,7 @@ impl Names {
     /// # Panics
     /// If there are not so many.
     #[must_use]
+    #[inline]
     pub fn get(&self, row: usize) -> &str {
         let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
         &self.text[start..self.ends[row] as usize]

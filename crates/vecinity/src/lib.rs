@@ -15,16 +15,22 @@
 //! | [`eval`] | embeddings and a test set | figures with intervals |
 //! | [`baselines`] | the same test set | what a model has to beat |
 //! | [`recommend`] | histories | a measured recommender: the recipe, the figures, the verdict |
+//! | [`cluster`] | vectors | groups of near ones |
+//! | [`diff`] | two models | what changed, and whether it may be deployed |
+//! | [`report`] | a model and its figures | `report.html` |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
+//! Five short programs in `examples/` go this way: `words`, `baskets`, `recommend`, `import`, `own_model`.
 //! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
 #![forbid(unsafe_code)]
 
 pub mod ask;
 pub mod baselines;
 pub mod checksum;
+pub mod cluster;
 pub mod config;
 pub mod corpus;
+pub mod diff;
 pub mod embeddings;
 pub mod error;
 pub mod eval;
@@ -38,6 +44,7 @@ pub mod model_dir;
 pub mod models;
 pub mod publish;
 pub mod recommend;
+pub mod report;
 pub mod rng;
 pub mod tensors;
 pub mod train;

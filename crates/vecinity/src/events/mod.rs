@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `columns` | which column is the user, the item, the time, ... |
 //! | `time` | times as people write them |
-//! | `batch` | rows to numbers with a dictionary of their own, row by row; what is wrong with a row |
+//! | `batch` | rows to numbers, row by row; what is wrong with a row |
+//! | `dictionary` | strings to numbers: the table's, and those of the threads that read |
 //! | `delimited` | CSV and TSV, in blocks that end with rows, on all cores |
 //! | `json_lines` | one object (or array of ids) a line |
 //! | `parquet` | row groups; lists make a row a history |
@@ -23,6 +24,7 @@ mod batch;
 mod build;
 mod columns;
 mod delimited;
+mod dictionary;
 mod json_lines;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -323,8 +325,8 @@ fn first_line(start: &[u8]) -> &[u8] {
 /// # Errors
 /// [`Error::Io`].
 pub fn is_table(source: &Source, options: &Options) -> Result<bool> {
-    // Standard input can be read only once: it is a table if the user says so.
-    if *source == Source::Stdin {
+    // Standard input and pipes can be read only once: they are a table if the user says so.
+    if !source.rereadable() {
         return Ok(options.format.is_some_and(|format| format != Format::Lines) || !options.columns.0.is_empty());
     }
     Ok(detect(source, options)?.0 != Format::Lines)

@@ -21,6 +21,12 @@ pub enum ModelConfig {
     Item2vec(item2vec::Config),
 }
 
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self::Word2vec(word2vec::Config::default())
+    }
+}
+
 impl ModelConfig {
     /// Whether row `r` of the output table belongs to token `r`; in hierarchical softmax it does not.
     #[must_use]
