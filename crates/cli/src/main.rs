@@ -54,7 +54,7 @@ fn command() -> clap::Command {
     Cli::command()
         .mut_subcommand("train", variables)
         .mut_subcommand("inspect", variables)
-        .mut_subcommand("config", |config| config.mut_subcommand("show", &variables))
+        .mut_subcommand("config", |config| config.mut_subcommand("show", variables))
 }
 
 fn main() -> ExitCode {

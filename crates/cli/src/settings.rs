@@ -55,7 +55,7 @@ struct Learning {
     /// Values in a vector [default: 100 for text, 64 for items].
     #[arg(long, value_name = "N")]
     dim: Option<usize>,
-    /// Tokens on either side that count as context [default: 5], or 'all' for the set form.
+    /// Tokens on either side that count as context [default: 5 for text, 10 for items], or 'all' for the set form.
     #[arg(long, value_name = "N|all")]
     window: Option<String>,
     /// Keep all windows at their full size instead of drawing each from 1 to N.
@@ -72,7 +72,7 @@ struct Learning {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     noise_exponent: Option<f64>,
     /// Which inputs meet the same noise: pair (word2vec.c's way), window (most accurate), wide (fastest)
-    /// [default: wide for text, window for sequences].
+    /// [default: wide].
     #[arg(long, value_parser = crate::choices::choice(&SHARING))]
     noise_sharing: Option<Sharing>,
     /// What a context word of CBOW receives: the undivided gradient (word2vec.c's way) or the true one
@@ -82,7 +82,7 @@ struct Learning {
     /// Larger sets are cut into random parts of at most N items, anew in every epoch [default: 8].
     #[arg(long, value_name = "N")]
     largest_set: Option<usize>,
-    /// Relative frequency above which tokens begin to be left out at random; 0 switches it off [default: 0.001].
+    /// Relative frequency above which tokens begin to be left out at random; 0 switches it off [default: 0.001 for text, 0 for items].
     #[arg(long, value_name = "T")]
     subsample: Option<f64>,
     /// Leave out tokens that occur less often [default: 5 for text, 2 for items].
@@ -459,14 +459,15 @@ mod tests {
             ("noise_exponent", pair(&words.noise_exponent, &sequences.noise_exponent)),
             ("min_count", pair(&text.data.min_count, &items.data.min_count)),
             ("epochs", pair(&text.train.epochs, &"auto")),
-            ("window", one(&words.window)),
+            ("window", pair(&words.window, &sequences.window)),
             ("largest_set", one(&set.largest_set)),
-            ("subsample", one(&text.train.subsample)),
+            ("subsample", pair(&text.train.subsample, &items.train.subsample)),
             ("seed", one(&text.train.seed)),
         ] {
             assert!(help(name).contains(&default), "{name}: '{default}' is not in '{}'", help(name));
         }
-        assert_eq!((words.noise_sharing, sequences.noise_sharing), (Sharing::Wide, Sharing::Window));
+        assert_eq!((words.noise_sharing, sequences.noise_sharing), (Sharing::Wide, Sharing::Wide));
+        assert_eq!(items.train.subsample, sets.train.subsample);
         assert!(help("learning_rate").contains(&text.train.learning_rate.to_string()));
     }
 

@@ -208,7 +208,11 @@ fn curves(page: &mut Page, evaluation: &Evaluation, log: &str) {
         return;
     }
     let kept = evaluation.best_epoch;
-    let mut about = format!("Epoch {kept} of {epochs} was kept: the best on validation, asked in one simple way.");
+    let mut about = if evaluation.epochs.is_empty() {
+        format!("All {kept} epochs were trained.")
+    } else {
+        format!("Epoch {kept} of {epochs} was kept: the best on validation, asked in one simple way.")
+    };
     if evaluation.refit {
         about += " Then the model was trained again on everything, for as many epochs.";
     }

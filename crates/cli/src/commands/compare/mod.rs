@@ -22,6 +22,7 @@ use vecinity::model_dir::Model;
   vecinity compare shop.model --vectors in-out,input --metric dot --no-blend
   vecinity compare shop.model --use 3
   vecinity compare words.model --analogies questions-words.txt --similarity simlex999.tsv")]
+#[command(group = clap::ArgGroup::new("words").multiple(true))]
 pub(crate) struct Compare {
     /// The model folder.
     model: PathBuf,
