@@ -215,7 +215,7 @@ impl Config {
     /// Reads a configuration file over the profile of the kind of data it names, or of text.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Input`] with the line of the first mistake.
+    /// [`Error::Io`](crate::Error::Io), or [`Error::Input`](crate::Error::Input) with the line of the first mistake.
     pub fn read(path: &Path) -> Result<Self> {
         let file = File::read(path)?;
         file.over_profile(file.kind().unwrap_or(Kind::Text))
