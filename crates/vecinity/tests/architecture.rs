@@ -5,12 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 22] = [
+const PLAN: [(&str, &[&str]); 26] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
+    ("cluster", &["embeddings", "formats", "index", "publish", "vocab"]),
     ("config", &["baselines", "corpus", "eval", "events", "histories", "models", "train"]),
     ("corpus", &["histories", "vocab", "publish"]),
+    ("deep", &[]),
+    ("diff", &["config", "embeddings", "eval", "index", "model_dir", "recommend", "vocab"]),
     ("embeddings", &["vocab", "metadata"]),
     ("error", &[]),
     ("eval", &["ask", "embeddings", "histories", "index", "vocab"]),
@@ -31,12 +34,13 @@ const PLAN: [(&str, &[&str]); 22] = [
             "metadata",
             "publish",
             "recommend",
+            "report",
             "tensors",
             "train",
             "vocab",
         ],
     ),
-    ("models", &["train", "corpus", "vocab", "embeddings"]),
+    ("models", &["deep", "eval", "train", "corpus", "vocab", "embeddings"]),
     ("publish", &[]),
     (
         "recommend",
@@ -47,6 +51,7 @@ const PLAN: [(&str, &[&str]); 22] = [
             "corpus",
             "embeddings",
             "eval",
+            "formats",
             "histories",
             "index",
             "metadata",
@@ -56,6 +61,7 @@ const PLAN: [(&str, &[&str]); 22] = [
             "vocab",
         ],
     ),
+    ("report", &["baselines", "config", "embeddings", "eval", "index", "metadata", "models", "recommend", "vocab"]),
     ("rng", &[]),
     ("tensors", &["embeddings"]),
     ("train", &["checksum", "corpus", "embeddings", "publish", "tensors", "vocab"]),

@@ -1,6 +1,11 @@
 //! The subcommands, one file each.
 
+mod cluster;
+mod compare;
+mod completions;
+mod config;
 mod demo;
+mod diff;
 mod evaluate;
 mod export;
 mod import;
@@ -10,6 +15,7 @@ mod outlier;
 mod phrases;
 mod query;
 mod recommend;
+mod report;
 mod similarity;
 mod train;
 mod verify;
@@ -37,8 +43,14 @@ pub(crate) enum Command {
     Phrases(phrases::Phrases),
     Import(import::Import),
     Export(export::Export),
+    Compare(compare::Compare),
+    Cluster(cluster::Cluster),
+    Report(report::Report),
+    Diff(diff::Diff),
     Verify(verify::Verify),
     Word2vec(word2vec::Word2vec),
+    Config(Box<config::Config>),
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -59,8 +71,14 @@ impl Command {
             Self::Phrases(command) => command.run(output),
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
+            Self::Compare(command) => command.run(output),
+            Self::Cluster(command) => command.run(output),
+            Self::Diff(command) => command.run(output),
+            Self::Report(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),
+            Self::Config(command) => command.run(output),
+            Self::Completions(command) => command.run(),
         }
     }
 }

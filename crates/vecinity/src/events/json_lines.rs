@@ -3,6 +3,7 @@
 
 use super::batch::{Encoder, Has, Row};
 use super::columns::{Columns, Named, Role};
+use super::delimited::Form;
 use super::table::Table;
 use super::{Opened, Options, delimited};
 use crate::corpus::Source;
@@ -28,11 +29,12 @@ pub(super) fn read(source: &Source, opened: Opened, options: &Options, table: &m
         let has = Has { user: true, ..Has::default() };
         table.columns(source, &Columns::lines(), has)?;
         table.lines();
-        return delimited::blocks(source, opened, options.threads, false, false, table, Has::default(), &arrays);
+        return delimited::blocks(source, opened, options.threads, Form::default(), table, &arrays);
     }
     let keys = keys(&example, &options.columns, source, table)?;
-    delimited::blocks(source, opened, options.threads, false, false, table, keys.has, &|block, to| {
-        objects(block, &keys, to)
+    let form = Form { has: keys.has, ..Form::default() };
+    delimited::blocks(source, opened, options.threads, form, table, &|block, to| {
+        objects(block, &keys, to);
     })
 }
 

@@ -4,7 +4,7 @@
 //! among equal scores the lower row, so that the same question has the same answer on any number
 //! of threads.
 //!
-//! May import: `id`, `error`.  Used by: `ask`, `eval`, `recommend`.
+//! May import: `id`, `error`.  Used by: `ask`, `cluster`, `diff`, `eval`, `recommend`, `report`.
 
 mod batch;
 mod exact;

@@ -8,11 +8,12 @@
 //!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
 //!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
 //!   recipe.json          how it is asked for recommendations, chosen by validation
-//!   blend.safetensors    the item-to-item tables of the recipe, from number 0: `ends0` U64 [n], `columns0` U32, `values0` F32
+//!   blend.safetensors    the item-to-item tables of the recipe that training chose, from number 0: `ends0` U64 [n], `columns0` U32, `values0` F32
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
 //!   metadata.jsonl       titles and fields, if given
 //!   skipped.jsonl        rows of the data that could not be read, an object a line
 //!   training.jsonl       progress of the run, an object a line
+//!   report.html          what it is and how good it is, on one page; absent in imported models
 //!   README.md            the model in a few sentences
 //! ```
 //!
@@ -21,11 +22,12 @@
 //!
 //! May import: everything it stores.  Used by: programs.
 
+mod change;
 mod manifest;
 mod save;
 
 pub use manifest::{Manifest, Origin, Outputs};
-pub use save::{NewModel, check_output};
+pub use save::{NewModel, check_output, check_space};
 
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -35,6 +37,7 @@ use crate::error::{Error, Place, Result};
 use crate::index::Metric;
 use crate::metadata::Metadata;
 use crate::recommend::{MetricsFile, Pair, Recipe, Recommender};
+use crate::report::{self, Subject};
 use crate::tensors::Tensors;
 use crate::vocab::Vocab;
 use std::path::{Path, PathBuf};
@@ -50,6 +53,7 @@ pub(crate) const BLEND: &str = "blend.safetensors";
 pub(crate) const METRICS: &str = "metrics.json";
 pub(crate) const SKIPPED: &str = "skipped.jsonl";
 pub(crate) const TRAINING: &str = "training.jsonl";
+pub(crate) const REPORT: &str = "report.html";
 pub(crate) const README: &str = "README.md";
 
 /// An open model folder.
@@ -98,10 +102,11 @@ impl Model {
             .with_metadata(metadata);
         let has = |name: &str| manifest.files.contains_key(name).then(|| path.join(name));
         let recipe: Option<Recipe> = has(RECIPE).map(|file| read_json(&file)).transpose()?;
-        let tables = recipe.as_ref().map_or(0, |recipe| recipe.blend.len());
-        let blended = has(BLEND).filter(|_| tables > 0).map(|file| read_blend(&file, tables, embeddings.len()));
+        let metrics: Option<MetricsFile> = has(METRICS).map(|file| read_json(&file)).transpose()?;
+        let tables = places(recipe.as_ref(), metrics.as_ref());
+        let blended =
+            has(BLEND).filter(|_| !tables.is_empty()).map(|file| read_blend(&file, &tables, embeddings.len()));
         let blended = blended.transpose()?.unwrap_or_default();
-        let metrics = has(METRICS).map(|file| read_json(&file)).transpose()?;
         Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blended, metrics })
     }
 
@@ -119,11 +124,43 @@ impl Model {
         Recommender::new(&self.embeddings, self.recipe.clone().unwrap_or(usual), self.blended.clone())
     }
 
+    /// The report about the model as HTML: the bytes of `report.html`, made anew.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the log of the run cannot be read.
+    pub fn report(&self) -> Result<String> {
+        let log = self.path.join(TRAINING);
+        let training = if self.manifest.files.contains_key(TRAINING) {
+            std::fs::read_to_string(&log).map_err(Error::io(&log, "read"))?
+        } else {
+            String::new()
+        };
+        Ok(report::html(&Subject {
+            name: &name_of(&self.path),
+            tool: &self.manifest.tool,
+            created: &self.manifest.created,
+            run: self.manifest.origin.run(),
+            vocab: self.embeddings.vocab(),
+            input: self.embeddings.input(),
+            output: self.embeddings.output(),
+            metadata: self.embeddings.metadata(),
+            config: self.config.as_ref(),
+            recipe: self.recipe.as_ref(),
+            metrics: self.metrics.as_ref(),
+            training: &training,
+        }))
+    }
+
     /// Whether `path` looks like a model folder.
     #[must_use]
     pub fn is_model(path: &Path) -> bool {
         path.join(MANIFEST).is_file()
     }
+}
+
+/// What a model is called: its folder.
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Compares size and checksum of a file with the manifest.
@@ -151,7 +188,15 @@ pub(crate) fn blend_names(number: usize) -> [String; 3] {
     ["ends", "columns", "values"].map(|name| format!("{name}{number}"))
 }
 
-fn read_blend(path: &Path, tables: usize, tokens: usize) -> Result<Vec<Sparse>> {
+/// Which of the stored tables a recipe needs, in its order. They are those of the recipe that training chose; another
+/// one may have been stored since.
+fn places(recipe: Option<&Recipe>, metrics: Option<&MetricsFile>) -> Vec<usize> {
+    let Some(recipe) = recipe else { return Vec::new() };
+    let by_metrics = metrics.and_then(|metrics| metrics.tables_for(recipe));
+    by_metrics.unwrap_or_else(|| (0..recipe.blend.len()).collect())
+}
+
+fn read_blend(path: &Path, tables: &[usize], tokens: usize) -> Result<Vec<Sparse>> {
     let tensors = Tensors::open(path)?;
     let read = |number: usize| {
         let [ends, columns, values] = blend_names(number);
@@ -170,7 +215,7 @@ fn read_blend(path: &Path, tables: usize, tokens: usize) -> Result<Vec<Sparse>> 
             Err(Error::model(path, "the table does not fit the vocabulary", "the model is damaged: train it again"))
         }
     };
-    (0..tables).map(read).collect()
+    tables.iter().map(|&number| read(number)).collect()
 }
 
 fn read_vocab(path: &Path) -> Result<Vocab> {

@@ -2,8 +2,8 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, SKIPPED, TRAINING, VECTORS, VOCAB,
-    blend_names,
+    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TRAINING,
+    VECTORS, VOCAB, blend_names, name_of,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::publish::{self, Staging};
 use crate::recommend::{MetricsFile, Recipe};
-use crate::tensors::{self, Values};
+use crate::report::{self, Subject};
+use crate::tensors::{self, Tensors, Values};
 use crate::train::Trained;
 use crate::vocab::Vocab;
 use std::collections::BTreeMap;
@@ -94,8 +95,7 @@ impl<'a> NewModel<'a> {
         let mut add = |name: &str, write: &mut dyn FnMut(&mut dyn std::io::Write) -> Result<()>| -> Result<()> {
             let file = folder.join(name);
             publish::file(&file, |to| write(to))?;
-            let bytes = file.metadata().map_err(Error::io(&file, "read"))?.len();
-            files.insert(name.to_owned(), Entry { bytes, blake3: checksum::of_file(&file)? });
+            files.insert(name.to_owned(), entry(&file)?);
             Ok(())
         };
         let (text, ends) = self.flat_vocab();
@@ -146,13 +146,16 @@ impl<'a> NewModel<'a> {
                 add(name, &mut |to| to.write_all(lines.as_bytes()).map_err(Error::io(path, "write")))?;
             }
         }
+        let (tool, created) = (tool(), humantime::format_rfc3339_seconds(now()).to_string());
+        if self.origin.run().is_some() {
+            // From the matrices just written: a map of the file needs no memory of its own.
+            let page = self.report(&name_of(path), &Tensors::open(&folder.join(VECTORS))?, &tool, &created)?;
+            add(REPORT, &mut |to| to.write_all(page.as_bytes()).map_err(Error::io(path, "write")))?;
+        }
         let card = self.card(path);
         add(README, &mut |to| to.write_all(card.as_bytes()).map_err(Error::io(path, "write")))?;
-        let manifest = self.manifest(files);
-        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::io(path, "write")(e.into()))?;
-        for (name, bytes) in [(MANIFEST, json.as_slice()), (MANIFEST_SUM, sum_line(&json).as_bytes())] {
-            std::fs::write(folder.join(name), bytes).map_err(Error::io(path, "write"))?;
-        }
+        let manifest = self.manifest(files, tool, created);
+        seal(folder, path, &manifest)?;
         staging.publish()?;
         Ok(manifest)
     }
@@ -165,16 +168,30 @@ impl<'a> NewModel<'a> {
         }
     }
 
-    fn manifest(&self, files: BTreeMap<String, Entry>) -> Manifest {
-        let mut hasher = blake3::Hasher::new();
-        for entry in files.values() {
-            hasher.update(entry.blake3.as_bytes());
-        }
+    fn report(&self, name: &str, vectors: &Tensors, tool: &str, created: &str) -> Result<String> {
+        let output = if vectors.contains("output") { Some(vectors.matrix("output")?) } else { None };
+        Ok(report::html(&Subject {
+            name,
+            tool,
+            created,
+            run: self.origin.run(),
+            vocab: self.vocab,
+            input: &vectors.matrix("input")?,
+            output: output.as_ref(),
+            metadata: self.metadata,
+            config: self.config,
+            recipe: self.recipe.map(|(recipe, _)| recipe),
+            metrics: self.metrics,
+            training: &self.training,
+        }))
+    }
+
+    fn manifest(&self, files: BTreeMap<String, Entry>, tool: String, created: String) -> Manifest {
         Manifest {
             format: FORMAT,
-            uuid: hasher.finalize().to_hex()[..32].to_owned(),
-            tool: format!("vecinity {}", env!("CARGO_PKG_VERSION")),
-            created: humantime::format_rfc3339_seconds(now()).to_string(),
+            uuid: uuid(&files),
+            tool,
+            created,
             origin: self.origin.clone(),
             tokens: self.vocab.len(),
             dim: self.dim(),
@@ -195,21 +212,51 @@ impl<'a> NewModel<'a> {
 
     /// The model in a few sentences.
     fn card(&self, path: &Path) -> String {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name_of(path);
         let origin = match &self.origin {
             Origin::Trained { corpus_tokens, sequences, .. } => {
                 format!("Trained on {sequences} sequences with {corpus_tokens} tokens; the settings are in `{CONFIG}`.")
             }
             Origin::Imported { format } => format!("Imported from a file in the format {format}."),
         };
+        let report = if self.origin.run().is_some() { "`report.html` shows how good it is.\n" } else { "" };
         format!(
             "# {name}\n\n{} tokens, {} values a vector. {origin}\n\n\
              Ask it with `vecinity neighbors {name} TOKEN`; check it with `vecinity verify {name}`.\n\
-             In Python: `safetensors.numpy.load_file(\"{VECTORS}\")[\"input\"]`, one row a token.\n",
+             {report}In Python: `safetensors.numpy.load_file(\"{VECTORS}\")[\"input\"]`, one row a token.\n",
             self.vocab.len(),
             self.dim(),
         )
     }
+}
+
+/// Size and checksum of a file.
+pub(super) fn entry(file: &Path) -> Result<Entry> {
+    let bytes = file.metadata().map_err(Error::io(file, "read"))?.len();
+    Ok(Entry { bytes, blake3: checksum::of_file(file)? })
+}
+
+/// A name made from the content of all files.
+pub(super) fn uuid(files: &BTreeMap<String, Entry>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for entry in files.values() {
+        hasher.update(entry.blake3.as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Writes the manifest of the model that is to stand at `path` into a folder, with its checksum.
+pub(super) fn seal(folder: &Path, path: &Path, manifest: &Manifest) -> Result<()> {
+    let json = serde_json::to_vec_pretty(manifest).map_err(|e| Error::io(path, "write")(e.into()))?;
+    for (name, bytes) in [(MANIFEST, json.as_slice()), (MANIFEST_SUM, sum_line(&json).as_bytes())] {
+        std::fs::write(folder.join(name), bytes).map_err(Error::io(path, "write"))?;
+    }
+    Ok(())
+}
+
+/// The name and version of this program.
+fn tool() -> String {
+    format!("vecinity {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Refuses to replace anything but a model.
@@ -235,6 +282,15 @@ fn check_target(path: &Path) -> Result<()> {
 pub fn check_output(path: &Path) -> Result<()> {
     check_target(path)?;
     Staging::new(path).map(drop)
+}
+
+/// Checks before a long run that a model of `tokens` tokens and both matrices has room at `path`.
+///
+/// # Errors
+/// [`Error::Input`] with the bytes needed and free.
+pub fn check_space(path: &Path, tokens: usize, dim: usize) -> Result<()> {
+    // A row in each matrix, and the token itself with its count and end.
+    publish::check_space(path, tokens as u64 * (2 * 4 * dim as u64 + 24))
 }
 
 /// Now, or the time that `SOURCE_DATE_EPOCH` asks for.

@@ -39,8 +39,6 @@ const SCORES: usize = 200_000_000;
 const QUERIES: (usize, usize) = (10_000, 1000);
 /// Weights that a further part of a blend may have.
 const SHARES: [f32; 5] = [0.1, 0.2, 0.35, 0.5, 0.7];
-/// Standard errors by which a further part has to help.
-const BEYOND_CHANCE: f64 = 1.0;
 
 /// What of validation is asked when many settings are compared.
 pub(super) fn sample(valid: &Fold) -> Fold {
@@ -103,12 +101,17 @@ impl Tried {
 
     /// Whether this is better than another by more than chance.
     fn beats(&self, other: &Self) -> bool {
-        let n = self.each.len() as f64;
-        let difference = |(a, b): (&f64, &f64)| a - b;
-        let mean = self.each.iter().zip(&other.each).map(difference).sum::<f64>() / n;
-        let squares = self.each.iter().zip(&other.each).map(|pair| (difference(pair) - mean).powi(2)).sum::<f64>();
-        mean > BEYOND_CHANCE * (squares / (n - 1.0).max(1.0) / n).sqrt()
+        beyond_chance(&self.each, &other.each, 1.0)
     }
+}
+
+/// Whether `a` is larger than `b`, question by question, by more than so many standard errors of the mean difference.
+pub(super) fn beyond_chance(a: &[f64], b: &[f64], errors: f64) -> bool {
+    let n = a.len() as f64;
+    let difference = |(a, b): (&f64, &f64)| a - b;
+    let mean = a.iter().zip(b).map(difference).sum::<f64>() / n;
+    let squares = a.iter().zip(b).map(|pair| (difference(pair) - mean).powi(2)).sum::<f64>();
+    mean > errors * (squares / (n - 1.0).max(1.0) / n).sqrt()
 }
 
 fn keep_better(best: &mut Option<Tried>, tried: Tried) {
@@ -198,10 +201,10 @@ mod tests {
     #[test]
     fn a_lucky_query_is_no_reason_to_blend() {
         let (before, mut after) = (tried(&[0.5; 100]), [0.5; 100]);
-        after[7] = 1.0;
-        // The mean of the differences is .005, its standard error too.
+        (after[7], after[8]) = (1.0, 0.3);
+        // The mean of the differences is .003, its standard error .0054.
         assert!(!tried(&after).beats(&before));
-        after[8..12].fill(1.0);
+        after[8..13].fill(1.0);
         assert!(tried(&after).beats(&before));
         assert!(!before.beats(&before));
     }

@@ -1,7 +1,8 @@
 //! The whole way from histories to a measured recommender.
 //!
 //! 1. Split; tune the baselines by validation.
-//! 2. Train on what validation leaves, stop when validation no longer gets better, keep the best epoch.
+//! 2. Train on what validation leaves. Stop if validation gets worse by more than chance, and go back to the best
+//!    epoch then; otherwise the last one is kept: where the rate has fallen, a lead of an earlier epoch is luck.
 //! 3. Choose the recipe by validation, with the tuned baselines that are tables as candidates for a blend.
 //! 4. Measure on test, once: the model, its vectors alone, and every baseline. Judge.
 //! 5. Train again on everything, with the same settings and epochs: what is served should know today's items.
@@ -9,7 +10,7 @@
 //! A stopped run goes on where its checkpoint says: the tables in training, the best so far, and the
 //! choices already made ([`Note`]) are in it.
 
-use super::choose::{Choice, Trial, choose, sample};
+use super::choose::{Choice, Trial, beyond_chance, choose, sample};
 use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::{OnItems, Recommender};
 use super::snapshot::{Snapshot, recommender};
@@ -18,7 +19,7 @@ use crate::baselines::{Baseline, BaselineKind, Ease, Memory, Partner, Sparse, tu
 use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::error::{Error, Result};
-use crate::eval::recommend::{Fold, Holdout, Measured, Metrics, Split, Verdict, judge, mean_ndcg, rank};
+use crate::eval::recommend::{Fold, Holdout, Measured, Metrics, Split, Verdict, judge, ndcg_of_each, rank};
 use crate::histories::Histories;
 use crate::index::Metric;
 use crate::train::{Beside, Checkpoint, Resumed, Trained};
@@ -26,6 +27,7 @@ use crate::vocab::Vocab;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::sync::Arc;
+use vecinity_kernel::SharedRows;
 
 /// An epoch, measured on validation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -193,7 +195,7 @@ impl Run<'_> {
 
     fn without_holdout(&mut self, watch: &mut dyn Watch) -> Result<Learned> {
         let fold = Fold::everything(self.histories);
-        let note = Note::Train { epochs: Vec::new() };
+        let note = Note::Train { epochs: Vec::new(), each: Vec::new(), worse: 0 };
         let (corpus, trained) = self.train(&fold, None, Stage::TrainOnAll, &note, watch)?;
         let recipe = trained.outputs_are_tokens.then(|| start(self.histories.ordered()));
         Ok(Learned { corpus, trained, recipe, blended: Vec::new(), metrics: None })
@@ -321,11 +323,11 @@ impl Run<'_> {
         let corpus = self.corpus(valid)?;
         let progress = RefCell::new(ByValidation::default());
         let mut from = None;
-        if let Some((Note::Train { epochs }, resumed)) =
+        if let Some((Note::Train { epochs, each, worse }, resumed)) =
             self.resumed.take_if(|(note, _)| matches!(note, Note::Train { .. }))
         {
             from = Some(resumed.checkpoint);
-            *progress.borrow_mut() = ByValidation::again(epochs, resumed.kept);
+            *progress.borrow_mut() = ByValidation::again(epochs, each, worse, resumed.kept);
         }
         let asked = sample(valid).sampled(EPOCH_QUERIES);
         let rows = rows_of(self.histories.items(), corpus.vocab());
@@ -337,10 +339,10 @@ impl Run<'_> {
             }
             let model = recommender(corpus.vocab(), &state.input, &state.output, self.histories.ordered());
             let scorer = OnItems { recommender: &model, rows: &rows };
-            let ndcg = mean_ndcg(&rank(&scorer, &asked, self.threads()));
+            let each = ndcg_of_each(&rank(&scorer, &asked, self.threads()));
             let mut progress = progress.borrow_mut();
-            watch.borrow_mut().epoch(progress.add(epoch, ndcg, state)?);
-            Ok(progress.best.as_ref().is_none_or(|best| epoch < best.epoch + patience))
+            watch.borrow_mut().epoch(progress.add(epoch, each, state)?);
+            Ok(progress.worse < patience)
         };
         let mut trained = self.config.model.fit_by_epoch(
             &corpus,
@@ -350,10 +352,11 @@ impl Run<'_> {
             &mut |state| progress.borrow().save(&self.identity, state, &mut **watch.borrow_mut()),
             Some(&mut end_of_epoch),
         )?;
-        let ByValidation { epochs, best } = progress.into_inner();
+        let ByValidation { epochs, best, worse, .. } = progress.into_inner();
+        let last = epochs.last().map_or(self.config.train.epochs, |report| report.epoch);
         let best = match best {
-            Some(best) => best,
-            None => Snapshot::of(self.config.train.epochs, &trained.input, &trained.output)?,
+            Some(best) if worse > 0 => best,
+            _ => Snapshot::of(last, &trained.input, &trained.output)?,
         };
         trained.progress.epoch = best.epoch;
         Ok(Fitted { corpus, trained, best, epochs })
@@ -408,29 +411,38 @@ impl Run<'_> {
 struct ByValidation {
     epochs: Vec<EpochReport>,
     best: Option<Snapshot>,
+    /// NDCG@10 of each question behind the best epoch.
+    each: Vec<f64>,
+    /// How many epochs in a row have been worse than the best by more than chance.
+    worse: u32,
 }
 
 impl ByValidation {
     /// As a stopped run left it.
-    fn again(epochs: Vec<EpochReport>, mut kept: Vec<vecinity_kernel::SharedRows>) -> Self {
+    fn again(epochs: Vec<EpochReport>, each: Vec<f64>, worse: u32, mut kept: Vec<SharedRows>) -> Self {
         let best = epochs.iter().rev().find(|report| report.best).map(|report| report.epoch);
         let tables = (kept.len() == 2).then(|| (kept.remove(0), kept.remove(0)));
         let best = best.zip(tables).map(|(epoch, (input, output))| Snapshot { epoch, input, output });
-        Self { epochs, best }
+        Self { epochs, best, each, worse }
     }
 
-    fn add(&mut self, epoch: u32, ndcg: f64, state: &Checkpoint) -> Result<&EpochReport> {
+    /// * `each`: NDCG@10 of each question.
+    fn add(&mut self, epoch: u32, each: Vec<f64>, state: &Checkpoint) -> Result<&EpochReport> {
+        let ndcg = each.iter().sum::<f64>() / each.len().max(1) as f64;
         let before = self.epochs.iter().map(|report| report.ndcg).fold(-1.0, f64::max);
         let best = ndcg > before;
+        self.worse = if !best && beyond_chance(&self.each, &each, 2.0) { self.worse + 1 } else { 0 };
         if best {
             self.best = Some(Snapshot::of(epoch, &state.input, &state.output)?);
+            self.each = each;
         }
         self.epochs.push(EpochReport { epoch, ndcg, best });
         Ok(&self.epochs[self.epochs.len() - 1])
     }
 
     fn save(&self, run: &str, state: &Checkpoint, watch: &mut dyn Watch) -> Result<()> {
-        let note = serde_json::to_string(&Note::Train { epochs: self.epochs.clone() }).unwrap_or_default();
+        let note = Note::Train { epochs: self.epochs.clone(), each: self.each.clone(), worse: self.worse };
+        let note = serde_json::to_string(&note).unwrap_or_default();
         let kept: Vec<_> = self.best.iter().flat_map(|best| [&best.input, &best.output]).collect();
         watch.save(run, state, &Beside { note: &note, kept: &kept })
     }

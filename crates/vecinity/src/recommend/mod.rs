@@ -12,6 +12,7 @@
 //! | `batch` | many histories, block by block |
 //! | `lists` | their lists as CSV, TSV, JSON Lines or Parquet |
 //! | `choose` | the recipe with the best NDCG@10 on validation |
+//! | `figures` | what was measured: the chosen recipe, all of them by rank, the strongest baseline |
 //! | `watch` | who looks on, and what a stopped run leaves behind |
 //! | `snapshot` | tables as they were behind an epoch |
 //! | `learn` | the whole way: split, train, stop early, choose, measure, judge, train again on everything |
@@ -20,12 +21,13 @@
 //! With a pooled history and dot products every score is a sum over the history: the reasons given for a
 //! recommendation are arithmetic, not a story.
 //!
-//! May import: `ask`, `baselines`, `config`, `corpus`, `embeddings`, `eval`, `histories`, `index`, `metadata`,
+//! May import: `ask`, `baselines`, `config`, `corpus`, `embeddings`, `eval`, `formats`, `histories`, `index`, `metadata`,
 //! `models`, `publish`, `train`, `vocab`, `error`.  Used by: `model_dir`, `cli`.
 
 mod answer;
 mod batch;
 mod choose;
+mod figures;
 pub mod filter;
 mod learn;
 mod lists;
@@ -47,3 +49,6 @@ pub use reasons::{Reason, Recommendation, Style};
 pub use recipe::{Blend, Pair, Recipe};
 pub use recommender::Recommender;
 pub use watch::{Stage, Watch};
+
+#[cfg(test)]
+pub(crate) use figures::tests;

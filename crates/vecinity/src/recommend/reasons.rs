@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn diversity_puts_look_alikes_back_and_filters_hold() {
         let model = model(&[], 0.0);
-        let even = |item: TokenId| item.row() % 2 == 0;
+        let even = |item: TokenId| item.row().is_multiple_of(2);
         let plain = model.recommend(&[3, 8], Want::best(8).only(&even), Style::default());
         assert!(plain.iter().all(|found| found.item.row() % 2 == 0));
         assert!(plain.is_sorted_by(|a, b| a.score >= b.score));

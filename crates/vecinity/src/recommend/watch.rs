@@ -22,27 +22,35 @@ pub enum Stage {
     TrainOnAll,
 }
 
-/// Who looks on while a model is made.
+/// Who looks on while a model is made. All of it is optional; `()` looks on in silence.
 pub trait Watch {
     /// A stage begins.
-    fn stage(&mut self, stage: Stage);
+    fn stage(&mut self, _stage: Stage) {}
     /// Called ten times a second while a model is trained.
-    fn observe(&mut self, progress: &Progress) -> Control;
+    fn observe(&mut self, _progress: &Progress) -> Control {
+        Control::Continue
+    }
     /// Called behind every epoch that was measured.
-    fn epoch(&mut self, report: &EpochReport);
+    fn epoch(&mut self, _report: &EpochReport) {}
     /// Called when the model has been measured and judged, before it learns from everything.
-    fn judged(&mut self, evaluation: &Evaluation);
+    fn judged(&mut self, _evaluation: &Evaluation) {}
     /// The checkpoint of a stopped run with this identity, if there is one and it is wanted.
     ///
     /// # Errors
     /// If it cannot be read.
-    fn resume(&mut self, run: &str) -> Result<Option<Resumed>>;
+    fn resume(&mut self, _run: &str) -> Result<Option<Resumed>> {
+        Ok(None)
+    }
     /// Writes a checkpoint of the run with this identity.
     ///
     /// # Errors
     /// If it cannot be written.
-    fn save(&mut self, run: &str, checkpoint: &Checkpoint, beside: &Beside<'_>) -> Result<()>;
+    fn save(&mut self, _run: &str, _checkpoint: &Checkpoint, _beside: &Beside<'_>) -> Result<()> {
+        Ok(())
+    }
 }
+
+impl Watch for () {}
 
 /// How far a stopped run had come: the note beside its checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +60,10 @@ pub(super) enum Note {
     Train {
         /// The epochs.
         epochs: Vec<EpochReport>,
+        /// NDCG@10 of each question behind the best of them.
+        each: Vec<f64>,
+        /// How many epochs in a row have been worse by more than chance.
+        worse: u32,
     },
     /// In training for the test, with the recipe chosen.
     TrainForTest {

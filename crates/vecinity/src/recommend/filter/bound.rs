@@ -105,7 +105,7 @@ impl Field {
     }
 
     /// The text of the field of an item; nothing if it has none, or the field is the count.
-    fn text<'a>(self, embeddings: &'a Embeddings, id: TokenId) -> Option<&'a str> {
+    fn text(self, embeddings: &Embeddings, id: TokenId) -> Option<&str> {
         let token = embeddings.vocab().token(id);
         match self {
             Self::Id => Some(token),
