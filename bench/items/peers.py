@@ -1,4 +1,4 @@
-"""Child process of the bench: EASE with numpy; ALS and item-kNN with implicit. Fits, and lists ten items for everybody."""
+"""Child process of the bench: EASE with numpy; ALS and item-kNN with implicit. Fits, and lists ten items for all."""
 
 import json
 import sys
@@ -98,7 +98,9 @@ def item_knn(matrix: sp.csr_matrix, threads: int) -> Listing:
 
 
 def listed(model: Any, questions: sp.csr_matrix, **how: bool) -> np.ndarray:
-    found, _ = model.recommend(np.arange(questions.shape[0]), questions, N=LISTED, filter_already_liked_items=True, **how)
+    found, _ = model.recommend(
+        np.arange(questions.shape[0]), questions, N=LISTED, filter_already_liked_items=True, **how
+    )
     return found
 
 

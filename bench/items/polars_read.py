@@ -1,4 +1,4 @@
-"""Child process of the bench: a log to histories with polars. Users and items become numbers, events of a user lists."""
+"""Child process of the bench: a log to histories with polars: users and items as numbers, events of a user as lists."""
 
 import sys
 
@@ -13,7 +13,9 @@ def main() -> None:
     numbers = (pl.col(name).cast(pl.Categorical).to_physical() for name in ("user", "item"))
     log = log.with_columns(*numbers, pl.col("weight").cast(pl.Float32))
     if way == "eager":
-        histories = log.collect().sort("user", "time").group_by("user", maintain_order=True).agg("item", "time", "weight")
+        histories = (
+            log.collect().sort("user", "time").group_by("user", maintain_order=True).agg("item", "time", "weight")
+        )
     else:
         # Within a group the order of rows is kept.
         histories = log.sort("time").group_by("user").agg("item", "time", "weight").collect(engine="streaming")

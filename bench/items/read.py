@@ -33,7 +33,10 @@ def _all(path: Path, threads: int) -> list[tuple[str, Finished]]:
         inspect = [str(children.ours()), "inspect", str(path), "--kind", "sequence", "--threads", str(threads)]
         found = [
             ("vecinity", children.run(inspect, inside)),
-            (f"vecinity, {SMALL_LIMIT_MIB} MiB", children.run([*inspect, "--memory-limit", str(SMALL_LIMIT_MIB)], inside)),
+            (
+                f"vecinity, {SMALL_LIMIT_MIB} MiB",
+                children.run([*inspect, "--memory-limit", str(SMALL_LIMIT_MIB)], inside),
+            ),
         ]
         for way in POLARS:
             found.append((f"polars, {way}", children.python("polars_read.py", [str(path), way], inside, threads)))

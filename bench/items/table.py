@@ -61,8 +61,10 @@ def _train(entries: list[Entry]) -> list[str]:
             ways = ("input -> output, dot", "input, cosine")
             scores = [_mean([run["scores"][way]["HR@10"] for run in runs]) for way in ways]
             rows.append((entry["task"], entry["kind"], program, _spread(cpu), tokens, ratio, epochs, *scores))
-    header = ("data", "form", "program", "CPU s an epoch", "thousand items a CPU s", "ours is faster by", "epochs")
-    header = (*header, "HR@10 in -> out, dot", "HR@10 in, cosine")
+    header = (
+        *("data", "form", "program", "CPU s an epoch", "thousand items a CPU s", "ours is faster by", "epochs"),
+        *("HR@10 in -> out, dot", "HR@10 in, cosine"),
+    )
     return ["## Training and accuracy", "", *_table(header, rows)]
 
 
@@ -86,16 +88,14 @@ def _read(entries: list[Entry]) -> list[str]:
     for entry in entries:
         base = {clock: median(run[clock] for run in entry["runs"][OURS]) for clock in ("wall", "cpu")}
         for program, runs in entry["runs"].items():
-            peak = f"{median(run['peak_mib'] for run in runs):,.0f}"
             cells = []
             for clock in ("wall", "cpu"):
                 values = [run[clock] for run in runs]
                 cells += [_spread(values), "" if program == OURS else f"{median(values) / base[clock]:.2f} ×"]
-            rows.append((entry["format"], program, *cells, peak))
-    first = entries[0]
-    title = f"## Reading {first['rows']:,} events of {first['users']:,} users and {first['items']:,} items, "
-    header = ("format", "program", "wall s", "of ours", "CPU s", "of ours", "peak MiB")
-    return [f"{title}{first['threads']} threads", "", *_table(header, rows)]
+            peak = f"{median(run['peak_mib'] for run in runs):,.0f}"
+            rows.append((f"{entry['rows']:,}", entry["format"], program, *cells, peak))
+    header = ("events", "format", "program", "wall s", "of ours", "CPU s", "of ours", "peak MiB")
+    return [f"## Reading a log into histories, {entries[0]['threads']} threads", "", *_table(header, rows)]
 
 
 def _evaluate(entries: list[Entry]) -> list[str]:

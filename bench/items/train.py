@@ -67,7 +67,7 @@ def programs(task: Task, lines: data.Lines) -> dict[str, Trainer]:
 
 
 def measure(name: str, runs: int, epochs: int | None, seeds: list[int]) -> dict[str, Any]:
-    """Times of several epochs against one, the programs in turn; scores of runs of the task's epochs, or of `epochs`."""
+    """Times of several epochs against one, the programs in turn; scores after `epochs`, or those of the task."""
     task = TASKS[name]
     epochs = epochs or task.epochs
     lines = data.lines(task.data, task.protocol)
