@@ -12,11 +12,11 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] if the recipe needs an output matrix or a table that the model does not have;
     /// [`Error::Io`]. The folder is untouched then.
-    pub fn store_recipe(&mut self, recipe: Recipe) -> Result<()> {
+    pub fn store_recipe(&mut self, recipe: &Recipe) -> Result<()> {
         if recipe.vectors != Pair::Input {
             self.embeddings.require_output()?;
         }
-        let tables = self.metrics.as_ref().and_then(|metrics| metrics.tables_for(&recipe));
+        let tables = self.metrics.as_ref().and_then(|metrics| metrics.tables_for(recipe));
         let blend = self.path.join(BLEND);
         let blended = match tables {
             _ if recipe.blend.is_empty() => Vec::new(),
@@ -36,7 +36,7 @@ impl Model {
         for name in manifest.files.keys().filter(|name| ![RECIPE, REPORT].contains(&name.as_str())) {
             same_file(&self.path.join(name), &folder.join(name))?;
         }
-        let json = serde_json::to_vec_pretty(&recipe).map_err(|e| Error::io(&self.path, "write")(e.into()))?;
+        let json = serde_json::to_vec_pretty(recipe).map_err(|e| Error::io(&self.path, "write")(e.into()))?;
         let mut changed = vec![(RECIPE, json)];
         if manifest.files.contains_key(REPORT) {
             changed.push((REPORT, self.report()?.into_bytes()));

@@ -54,9 +54,9 @@ impl Page {
 
     /// Begins a section: a heading and a sentence under it (plain text; empty: none).
     pub(super) fn section(&mut self, heading: &str, about: &str) {
-        let _ = write!(self.0, "<h2>{}</h2>\n", escape(heading));
+        let _ = writeln!(self.0, "<h2>{}</h2>", escape(heading));
         if !about.is_empty() {
-            let _ = write!(self.0, "<p class=\"about\">{}</p>\n", escape(about));
+            let _ = writeln!(self.0, "<p class=\"about\">{}</p>", escape(about));
         }
     }
 
@@ -64,7 +64,7 @@ impl Page {
     pub(super) fn charts(&mut self, charts: &[(String, String)]) {
         self.0.push_str("<div class=\"charts\">\n");
         for (caption, svg) in charts {
-            let _ = write!(self.0, "<figure><figcaption>{}</figcaption>{svg}</figure>\n", escape(caption));
+            let _ = writeln!(self.0, "<figure><figcaption>{}</figcaption>{svg}</figure>", escape(caption));
         }
         self.0.push_str("</div>\n");
     }
@@ -91,7 +91,7 @@ impl Page {
     pub(super) fn facts(&mut self, facts: &[(&str, String)]) {
         self.0.push_str("<dl>\n");
         for (name, value) in facts {
-            let _ = write!(self.0, "<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), foreign(value));
+            let _ = writeln!(self.0, "<div><dt>{}</dt><dd>{}</dd></div>", escape(name), foreign(value));
         }
         self.0.push_str("</dl>\n");
     }

@@ -48,7 +48,7 @@ impl Compare {
             let expected = || format!("1 to {}, a rank that vecinity compare shows", ranked.len());
             let Trial { recipe, ndcg } = chosen.ok_or_else(|| Error::setting("use", rank, expected()))?;
             let stored = Stored { rank, ndcg, before: model.recipe.clone(), recipe };
-            model.store_recipe(stored.recipe.clone())?;
+            model.store_recipe(&stored.recipe)?;
             return output.answer(&stored, |to| {
                 if let Some(before) = &stored.before {
                     writeln!(to, "before  {before}")?;
