@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use vecinity::Error;
 use vecinity::baselines::BaselineKind;
-use vecinity::config::{Config, Kind};
+use vecinity::config::{Config, File, Kind};
 use vecinity::corpus::{BadUtf8, Tokens, expand};
 use vecinity::eval::recommend::Holdout;
 use vecinity::events;
@@ -14,15 +14,24 @@ use vecinity::histories::Repeats;
 use vecinity::models::ModelConfig;
 use vecinity::models::word2vec::{Architecture, CbowGradient, Objective, Sharing};
 
+/// The names of all flags of [`Settings`]: what the environment may set too, as `VECINITY_NAME`.
+pub(crate) fn names() -> Vec<String> {
+    let command = Settings::augment_args(clap::Command::new("settings"));
+    command.get_arguments().map(|argument| argument.get_id().to_string()).collect()
+}
+
 /// What is read and how it is learned; everything has a default that depends on the kind of data.
 #[derive(Debug, Args, Clone, Default)]
 pub(crate) struct Settings {
-    /// Settings from a file; flags go before it.
+    /// Settings from a file (`vecinity config show` prints one); flags, and variables such as VECINITY_DIM, go before it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// What the data is: text, sequence (items in order) or set (items without order); found out if absent.
     #[arg(long, value_parser = crate::choices::choice(&Kind::ALL))]
     kind: Option<Kind>,
+    /// Titles and fields of the tokens: CSV, TSV or JSON Lines with a column 'id'.
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<PathBuf>,
     #[command(flatten)]
     learning: Learning,
     #[command(flatten)]
@@ -31,25 +40,22 @@ pub(crate) struct Settings {
     events: Events,
     #[command(flatten)]
     judging: Judging,
-    /// Titles and fields of the tokens: CSV, TSV or JSON Lines with a column 'id'.
-    #[arg(long, value_name = "FILE")]
-    metadata: Option<PathBuf>,
 }
 
 /// How it is learned.
 #[derive(Debug, Args, Clone, Default)]
 #[command(next_help_heading = "Learning")]
 struct Learning {
-    /// Skip-gram or CBOW.
+    /// Skip-gram or CBOW [default: skipgram].
     #[arg(long, value_parser = crate::choices::choice(&MODELS))]
     model: Option<Architecture>,
-    /// Negative sampling or hierarchical softmax.
+    /// Negative sampling (ns) or hierarchical softmax (hs) [default: ns].
     #[arg(long, value_parser = crate::choices::choice(&LOSSES))]
     loss: Option<Objective>,
-    /// Values in a vector.
+    /// Values in a vector [default: 100 for text, 64 for items].
     #[arg(long, value_name = "N")]
     dim: Option<usize>,
-    /// Tokens on either side that count as context, or 'all' for the set form.
+    /// Tokens on either side that count as context [default: 5 for text, 10 for items], or 'all' for the set form.
     #[arg(long, value_name = "N|all")]
     window: Option<String>,
     /// Keep all windows at their full size instead of drawing each from 1 to N.
@@ -58,37 +64,40 @@ struct Learning {
     /// Learn a token only from those before it: what comes next. The default for sequences; say false for both sides.
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     directed: Option<bool>,
-    /// Noise tokens for each pair.
+    /// Noise tokens for each pair [default: 5 for text, 10 for items].
     #[arg(long, value_name = "N")]
     negatives: Option<usize>,
-    /// Noise is drawn with probability count^X; 0 is uniform, negative values prefer rare items.
+    /// Noise is drawn with probability count^X; 0 is uniform, negative values prefer rare items [default: 0.75 for text, 0.5
+    /// for items].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     noise_exponent: Option<f64>,
-    /// Which inputs meet the same noise: pair (word2vec.c's way), window (most accurate), wide (fastest).
+    /// Which inputs meet the same noise: pair (word2vec.c's way), window (most accurate), wide (fastest)
+    /// [default: wide].
     #[arg(long, value_parser = crate::choices::choice(&SHARING))]
     noise_sharing: Option<Sharing>,
-    /// What a context word of CBOW receives: the undivided gradient (word2vec.c's way) or the true one.
+    /// What a context word of CBOW receives: the undivided gradient (word2vec.c's way) or the true one
+    /// [default: undivided].
     #[arg(long, value_parser = crate::choices::choice(&GRADIENTS))]
     cbow_gradient: Option<CbowGradient>,
-    /// Larger sets are cut into random parts of at most N items, anew in every epoch.
+    /// Larger sets are cut into random parts of at most N items, anew in every epoch [default: 8].
     #[arg(long, value_name = "N")]
     largest_set: Option<usize>,
-    /// Relative frequency above which tokens begin to be left out at random; 0 switches it off.
+    /// Relative frequency above which tokens begin to be left out at random; 0 switches it off [default: 0.001 for text, 0 for items].
     #[arg(long, value_name = "T")]
     subsample: Option<f64>,
-    /// Leave out tokens that occur less often.
+    /// Leave out tokens that occur less often [default: 5 for text, 2 for items].
     #[arg(long, value_name = "N")]
     min_count: Option<u64>,
-    /// Passes over the data; auto (the default for items) stops when validation gets worse.
+    /// Passes over the data; auto stops when validation gets worse [default: 5 for text, auto for items].
     #[arg(long, value_name = "N|auto")]
     epochs: Option<String>,
-    /// Learning rate at the start (0.025; CBOW 0.05).
+    /// Learning rate at the start [default: 0.025; CBOW 0.05].
     #[arg(long, visible_alias = "lr", value_name = "X")]
     learning_rate: Option<f32>,
     /// Threads; one thread and one seed give the same bytes in every run [default: all cores].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Where all chance comes from.
+    /// Where all chance comes from [default: 1].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
@@ -190,30 +199,40 @@ pub(crate) struct Resolved {
 }
 
 impl Settings {
+    /// The configuration file, if one is named.
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        self.config.as_ref()
+    }
+
     /// The whole configuration: flags over the file over the profile of the kind.
     pub(crate) fn resolve(&self, files: &[String]) -> Result<Resolved> {
         let all = self.learning.window.as_deref() == Some("all");
-        let file = self.config.as_deref().map(Config::read).transpose()?;
-        let (kind, guessed_kind) = match (self.kind, &file) {
-            (Some(kind), _) => (kind, false),
-            (None, _) if all => (Kind::Set, false),
-            (None, Some(config)) => (config.data.kind, false),
-            (None, None) if self.is_table(files)? => (Kind::Sequence, true),
-            (None, None) => (crate::commands::guess_kind(files)?, true),
+        let file = self.config.as_deref().map(File::read).transpose()?;
+        let named = file.as_ref().filter(|_| files.is_empty()).map(File::files);
+        let files = named.as_deref().unwrap_or(files);
+        let told = self.kind.or(all.then_some(Kind::Set)).or_else(|| file.as_ref().and_then(File::kind));
+        let (kind, guessed_kind) = match told {
+            Some(kind) => (kind, false),
+            None if self.is_table(files)? => (Kind::Sequence, true),
+            None => (crate::commands::guess_kind(files)?, true),
         };
-        let config = self.with_kind(files, kind, file)?;
+        let config = self.with_kind(files, kind, file.as_ref())?;
         Ok(Resolved { config, guessed_kind })
     }
 
     /// The same for a kind of data that was found out.
     pub(crate) fn resolve_as(&self, files: &[String], kind: Kind) -> Result<Config> {
-        self.with_kind(files, kind, None)
+        let file = self.config.as_deref().map(File::read).transpose()?;
+        self.with_kind(files, kind, file.as_ref())
     }
 
-    fn with_kind(&self, files: &[String], kind: Kind, file: Option<Config>) -> Result<Config> {
+    fn with_kind(&self, files: &[String], kind: Kind, file: Option<&File>) -> Result<Config> {
         let all = self.learning.window.as_deref() == Some("all");
-        let from_file = file.is_some();
-        let mut config = file.unwrap_or_else(|| Config::profile(kind));
+        let rate_is_told = file.is_some_and(|file| file.says("train", "learning_rate"));
+        let mut config = match file {
+            Some(file) => file.over_profile(kind)?,
+            None => Config::profile(kind),
+        };
         config.data.kind = kind;
         if !files.is_empty() {
             config.data.files = files.to_vec();
@@ -222,7 +241,7 @@ impl Settings {
         self.apply_data(&mut config);
         self.events.apply(&mut config);
         self.judging.apply(&mut config);
-        self.apply_train(&mut config, from_file)?;
+        self.apply_train(&mut config, rate_is_told)?;
         self.apply_model(&mut config, all)?;
         config.train.check()?;
         Ok(config)
@@ -288,7 +307,7 @@ impl Settings {
         data.lowercase |= text.lowercase;
     }
 
-    fn apply_train(&self, config: &mut Config, from_file: bool) -> Result<(), Error> {
+    fn apply_train(&self, config: &mut Config, rate_is_told: bool) -> Result<(), Error> {
         let flags = &self.learning;
         let train = &mut config.train;
         set(&mut train.dim, flags.dim.as_ref());
@@ -306,7 +325,7 @@ impl Settings {
             }
         }
         train.threads = flags.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
-        if flags.model == Some(Architecture::Cbow) && !from_file {
+        if flags.model == Some(Architecture::Cbow) && !rate_is_told {
             train.learning_rate = 0.05;
         }
         set(&mut train.learning_rate, flags.learning_rate.as_ref());
@@ -408,4 +427,54 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = number.parse().map_err(|_| format!("'{number}' is no number"))?;
     Duration::try_from_secs_f64(number * seconds).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_that_the_help_names_are_those_of_the_profiles() {
+        let command = Settings::augment_args(clap::Command::new("settings"));
+        let help = |name: &str| {
+            let argument = command.get_arguments().find(|argument| argument.get_id() == name).unwrap();
+            argument.get_help().unwrap().to_string()
+        };
+        let (text, items, sets) =
+            (Config::profile(Kind::Text), Config::profile(Kind::Sequence), Config::profile(Kind::Set));
+        let of = |config: &Config| match config.model.clone() {
+            ModelConfig::Word2vec(model) => model,
+            other => panic!("{other:?}"),
+        };
+        let ModelConfig::Item2vec(set) = &sets.model else { panic!("{:?}", sets.model) };
+        let (words, sequences) = (of(&text), of(&items));
+        assert_eq!((set.negatives, set.noise_exponent), (sequences.negatives, sequences.noise_exponent));
+        let pair = |text: &dyn ToString, items: &dyn ToString| {
+            format!("[default: {} for text, {} for items]", text.to_string(), items.to_string())
+        };
+        let one = |value: &dyn ToString| format!("[default: {}]", value.to_string());
+        for (name, default) in [
+            ("dim", pair(&text.train.dim, &items.train.dim)),
+            ("negatives", pair(&words.negatives, &sequences.negatives)),
+            ("noise_exponent", pair(&words.noise_exponent, &sequences.noise_exponent)),
+            ("min_count", pair(&text.data.min_count, &items.data.min_count)),
+            ("epochs", pair(&text.train.epochs, &"auto")),
+            ("window", pair(&words.window, &sequences.window)),
+            ("largest_set", one(&set.largest_set)),
+            ("subsample", pair(&text.train.subsample, &items.train.subsample)),
+            ("seed", one(&text.train.seed)),
+        ] {
+            assert!(help(name).contains(&default), "{name}: '{default}' is not in '{}'", help(name));
+        }
+        assert_eq!((words.noise_sharing, sequences.noise_sharing), (Sharing::Wide, Sharing::Wide));
+        assert_eq!(items.train.subsample, sets.train.subsample);
+        assert!(help("learning_rate").contains(&text.train.learning_rate.to_string()));
+    }
+
+    #[test]
+    fn lengths_of_time_have_units() {
+        assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
+        assert_eq!(parse_duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert!(parse_duration("5x").unwrap_err().contains("use s, m, h or d"));
+    }
 }

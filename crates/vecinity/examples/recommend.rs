@@ -5,11 +5,12 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use vecinity::ask::{Resolver, Want};
 use vecinity::baselines::BaselineKind;
 use vecinity::config::{Config, Kind};
 use vecinity::corpus::{self, Source};
 use vecinity::metadata::Metadata;
-use vecinity::recommend::{EpochReport, Recommender, Stage, Watch, learn};
+use vecinity::recommend::{EpochReport, Recommender, Stage, Style, Watch, learn};
 use vecinity::{Vocab, events};
 
 /// Orders of the log: enough to learn from, few enough to be fast.
@@ -56,15 +57,16 @@ fn main() -> vecinity::Result<()> {
     let vocab: Vocab = learned.corpus.vocab().clone();
     let embeddings =
         learned.trained.into_embeddings(vocab)?.with_metadata(Some(Metadata::parse(&demo.join("items.tsv"))?));
-    let recommender = Recommender::new(&embeddings, learned.recipe.unwrap_or_default(), learned.table)?;
+    let recommender = Recommender::new(&embeddings, learned.recipe.unwrap_or_default(), learned.blended)?;
     println!("asked by: {}", recommender.recipe());
     let title = |id| {
         let token = embeddings.vocab().token(id);
         embeddings.metadata().and_then(|metadata| metadata.title(token)).unwrap_or(token)
     };
-    let resolver = vecinity::ask::Resolver::new(&embeddings);
+    let resolver = Resolver::new(&embeddings);
     let basket = [resolver.resolve("GREEN REGENCY TEACUP AND SAUCER")?, resolver.resolve("PARTY BUNTING")?];
-    let found = recommender.recommend(&basket.map(|id| id.0), 5, 0.0, &|_| true);
+    let style = Style { explain: true, ..Style::default() };
+    let found = recommender.recommend(&basket.map(|id| id.0), Want::best(5), style);
     for recommendation in &found {
         let reasons: Vec<String> = (recommendation.reasons.iter())
             .map(|r| format!("{:.0} % {}", 100.0 * r.share, r.item.map_or("its popularity", title)))

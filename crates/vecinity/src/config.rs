@@ -16,9 +16,13 @@
 //!
 //! May import: `baselines`, `corpus`, `eval`, `events`, `histories`, `models`, `train`, `error`.  Used by: `recommend`, `model_dir`.
 
+mod file;
+
+pub use file::File;
+
 use crate::baselines::BaselineKind;
 use crate::corpus::{BadUtf8, Options, Phrases, Tokens};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::eval::recommend::Holdout;
 use crate::events;
 use crate::histories::Repeats;
@@ -161,6 +165,7 @@ pub struct Config {
     #[serde(default)]
     pub train: Settings,
     /// The model with its own settings.
+    #[serde(default)]
     pub model: ModelConfig,
     /// How a recommender is judged.
     #[serde(default)]
@@ -178,7 +183,8 @@ impl Config {
         let min_count = if kind == Kind::Text { 5 } else { 2 };
         let data = Data { kind, min_count, ..Data::default() };
         let evaluate = Evaluate::default();
-        let items = Settings { dim: 64, epochs: 40, ..Settings::default() };
+        // Frequent items are no stop words, and histories are short: every event is learned from.
+        let items = Settings { dim: 64, epochs: 40, subsample: 0.0, ..Settings::default() };
         match kind {
             Kind::Text => {
                 let model = ModelConfig::Word2vec(word2vec::Config::default());
@@ -186,9 +192,9 @@ impl Config {
             }
             Kind::Sequence => Self {
                 data,
-                // Frequent items are no stop words, and histories are short. With windows of 10 instead of 5 and
-                // every event learned from, NDCG@10 on the validation of ML-100K (three seeds) .118 against .113.
-                train: Settings { subsample: 0.0, ..items },
+                train: items,
+                // With windows of 10 instead of 5 and every event learned from, NDCG@10 on the validation of
+                // ML-100K (three seeds) .118 against .113.
                 model: ModelConfig::Word2vec(word2vec::Config {
                     window: 10,
                     negatives: 10,
@@ -206,17 +212,13 @@ impl Config {
         }
     }
 
-    /// Reads a configuration file.
+    /// Reads a configuration file over the profile of the kind of data it names, or of text.
     ///
     /// # Errors
     /// [`Error::Io`], or [`Error::Input`] with the line of the first mistake.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-        toml::from_str(&text).map_err(|e| {
-            let line = e.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
-            let place = crate::Place { path: path.to_owned(), line, byte: None };
-            Error::input(place, e.message().to_owned(), "the keys are those of `vecinity train --help`, with _ for -")
-        })
+        let file = File::read(path)?;
+        file.over_profile(file.kind().unwrap_or(Kind::Text))
     }
 
     /// As the text of a configuration file.

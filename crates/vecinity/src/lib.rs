@@ -8,6 +8,7 @@
 //! | [`events`] | event logs | [`histories::Histories`] |
 //! | [`histories`] | events | who did what, in order |
 //! | [`corpus`] | files | a [`vocab::Vocab`] and a stream of token ids |
+//! | [`deep`] | gradients | parts of networks and their optimisers |
 //! | [`models`] | a configuration | what a model does with one sequence |
 //! | [`train`] | corpus and model | [`embeddings::Embeddings`]: an input and an output matrix |
 //! | [`model_dir`] | embeddings | a folder: checksummed, published whole or not at all |
@@ -30,6 +31,7 @@ pub mod checksum;
 pub mod cluster;
 pub mod config;
 pub mod corpus;
+pub mod deep;
 pub mod diff;
 pub mod embeddings;
 pub mod error;

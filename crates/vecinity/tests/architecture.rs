@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 25] = [
+const PLAN: [(&str, &[&str]); 26] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
     ("cluster", &["embeddings", "formats", "index", "publish", "vocab"]),
     ("config", &["baselines", "corpus", "eval", "events", "histories", "models", "train"]),
     ("corpus", &["histories", "vocab", "publish"]),
+    ("deep", &[]),
     ("diff", &["config", "embeddings", "eval", "index", "model_dir", "recommend", "vocab"]),
     ("embeddings", &["vocab", "metadata"]),
     ("error", &[]),
@@ -39,7 +40,7 @@ const PLAN: [(&str, &[&str]); 25] = [
             "vocab",
         ],
     ),
-    ("models", &["train", "corpus", "vocab", "embeddings"]),
+    ("models", &["deep", "eval", "train", "corpus", "vocab", "embeddings"]),
     ("publish", &[]),
     (
         "recommend",

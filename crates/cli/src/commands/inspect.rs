@@ -61,13 +61,10 @@ const PEEK: usize = 1 << 16;
 /// Guesses what the lines are: ids (mostly with digits) are a sequence, all else is text.
 /// Whether order means something cannot be seen, so sets must be named.
 pub(crate) fn guess_kind(files: &[String]) -> Result<Kind> {
-    let Some(Source::File(path)) = expand(files)?.into_iter().next() else { return Ok(Kind::Text) };
+    let Some(source) = expand(files)?.into_iter().next().filter(Source::rereadable) else { return Ok(Kind::Text) };
     let mut start = Vec::new();
-    Source::File(path.clone())
-        .open()?
-        .take(PEEK as u64)
-        .read_to_end(&mut start)
-        .map_err(vecinity::Error::io(path, "read"))?;
+    let unreadable = vecinity::Error::io(source.path(), "read");
+    source.open()?.take(PEEK as u64).read_to_end(&mut start).map_err(unreadable)?;
     let text = String::from_utf8_lossy(&start);
     let (mut tokens, mut ids) = (0, 0);
     for token in text.split_whitespace() {

@@ -2,6 +2,8 @@
 
 mod cluster;
 mod compare;
+mod completions;
+mod config;
 mod demo;
 mod diff;
 mod evaluate;
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Diff(diff::Diff),
     Verify(verify::Verify),
     Word2vec(word2vec::Word2vec),
+    Config(Box<config::Config>),
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -73,6 +77,8 @@ impl Command {
             Self::Report(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),
+            Self::Config(command) => command.run(output),
+            Self::Completions(command) => command.run(),
         }
     }
 }

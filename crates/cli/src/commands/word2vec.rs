@@ -102,7 +102,7 @@ fn alike(a: &str, b: &str) -> f64 {
 impl Word2vec {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         if self.flags.is_empty() || self.flags.iter().any(|f| f == "-h" || f == "--help") {
-            return output.answer(&HELP, |to| writeln!(to, "{HELP}"));
+            return output.text_by_nature().answer(&HELP, |to| writeln!(to, "{HELP}"));
         }
         let flags = Flags::parse(&self.flags)?;
         let config = configure(&flags)?;

@@ -32,7 +32,7 @@ pub(super) fn read(source: &Source, opened: Opened, options: &Options, table: &m
     }
     let keys = keys(&example, &options.columns, source, table)?;
     delimited::blocks(source, opened, options.threads, false, false, table, keys.has, &|block, to| {
-        objects(block, &keys, to)
+        objects(block, &keys, to);
     })
 }
 

@@ -325,8 +325,8 @@ fn first_line(start: &[u8]) -> &[u8] {
 /// # Errors
 /// [`Error::Io`].
 pub fn is_table(source: &Source, options: &Options) -> Result<bool> {
-    // Standard input can be read only once: it is a table if the user says so.
-    if *source == Source::Stdin {
+    // Standard input and pipes can be read only once: they are a table if the user says so.
+    if !source.rereadable() {
         return Ok(options.format.is_some_and(|format| format != Format::Lines) || !options.columns.0.is_empty());
     }
     Ok(detect(source, options)?.0 != Format::Lines)

@@ -32,13 +32,14 @@ const AHEAD: usize = 64;
 
 /// Reads a Parquet file.
 pub(super) fn read(source: &Source, options: &Options, table: &mut Table) -> Result<()> {
-    let Source::File(path) = source else {
+    if !source.rereadable() {
         let advice = "write it to a file first: Parquet is read from its end";
-        return Err(Error::input(source.path(), "Parquet cannot be read from standard input", advice));
-    };
+        return Err(Error::input(source.path(), "Parquet cannot be read from standard input or a pipe", advice));
+    }
+    let path = source.path();
     let unreadable = |error: &ParquetError| {
         let what = format!("not readable as Parquet: {error}");
-        Error::input(path.as_path(), what, "the file was cut or is damaged: copy or download it again")
+        Error::input(path, what, "the file was cut or is damaged: copy or download it again")
     };
     let open = || File::open(path).map_err(Error::io(path, "open"));
     let arrow = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -54,7 +55,13 @@ pub(super) fn read(source: &Source, options: &Options, table: &mut Table) -> Res
     let groups = metadata.metadata().num_row_groups();
     let threads = options.threads.clamp(1, groups.max(1));
     // A thread may be ahead of what is merged by one row group, but not by more than so many batches.
-    let largest = metadata.metadata().row_groups().iter().map(|group| group.num_rows()).max().unwrap_or(0);
+    let largest = metadata
+        .metadata()
+        .row_groups()
+        .iter()
+        .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+        .max()
+        .unwrap_or(0);
     let ahead = (largest as usize / ROWS + 2).min(AHEAD);
     let mut lines = 0;
     std::thread::scope(|scope| {

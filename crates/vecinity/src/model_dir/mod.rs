@@ -27,7 +27,7 @@ mod manifest;
 mod save;
 
 pub use manifest::{Manifest, Origin, Outputs};
-pub use save::{NewModel, check_output};
+pub use save::{NewModel, check_output, check_space};
 
 use crate::baselines::Sparse;
 use crate::checksum;

@@ -284,6 +284,15 @@ pub fn check_output(path: &Path) -> Result<()> {
     Staging::new(path).map(drop)
 }
 
+/// Checks before a long run that a model of `tokens` tokens and both matrices has room at `path`.
+///
+/// # Errors
+/// [`Error::Input`] with the bytes needed and free.
+pub fn check_space(path: &Path, tokens: usize, dim: usize) -> Result<()> {
+    // A row in each matrix, and the token itself with its count and end.
+    publish::check_space(path, tokens as u64 * (2 * 4 * dim as u64 + 24))
+}
+
 /// Now, or the time that `SOURCE_DATE_EPOCH` asks for.
 fn now() -> SystemTime {
     let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|s| s.parse().ok());

@@ -8,7 +8,7 @@
 use crate::error::{Error, Result};
 use crate::formats::safe_cell;
 use crate::index::Hit;
-use crate::publish;
+use crate::publish::{self, Packed, Packing};
 use crate::vocab::Vocab;
 use std::borrow::Cow;
 use std::io::Write;
@@ -23,14 +23,6 @@ enum Format {
     Parquet,
 }
 
-/// How text is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
-    None,
-    Gzip,
-    Zstd,
-}
-
 /// The format and packing by the name of a file.
 fn format_of(path: &Path) -> Result<(Format, Packing)> {
     let wrong = || {
@@ -41,13 +33,7 @@ fn format_of(path: &Path) -> Result<(Format, Packing)> {
         )
     };
     let name = path.file_name().ok_or_else(wrong)?.to_string_lossy().to_lowercase();
-    let (name, packing) = if let Some(name) = name.strip_suffix(".gz") {
-        (name, Packing::Gzip)
-    } else if let Some(name) = name.strip_suffix(".zst") {
-        (name, Packing::Zstd)
-    } else {
-        (name.as_str(), Packing::None)
-    };
+    let (name, packing) = Packing::of(&name);
     let format = match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("csv") => Format::Csv,
         Some("tsv" | "tab") => Format::Tsv,
@@ -79,9 +65,12 @@ pub struct Lists<'a> {
     written: Written,
 }
 
+/// A stream that is perhaps packed.
+type Out<'a> = Packed<Box<dyn Write + Send + 'a>>;
+
 enum To<'a> {
-    Delimited(Box<csv::Writer<Packed<'a>>>),
-    JsonLines(Packed<'a>),
+    Delimited(Box<csv::Writer<Out<'a>>>),
+    JsonLines(Box<Out<'a>>),
     #[cfg(feature = "parquet")]
     Parquet(Box<parquet::Table<'a>>),
 }
@@ -143,7 +132,7 @@ impl<'a> Lists<'a> {
                 writer.write_record(COLUMNS).map_err(|error| Error::io(path, "write")(error.into()))?;
                 To::Delimited(Box::new(writer))
             }
-            Format::JsonLines => To::JsonLines(packed(to)?),
+            Format::JsonLines => To::JsonLines(Box::new(packed(to)?)),
             #[cfg(feature = "parquet")]
             Format::Parquet => To::Parquet(Box::new(parquet::Table::new(to).map_err(Error::io(path, "write"))?)),
             #[cfg(not(feature = "parquet"))]
@@ -220,54 +209,6 @@ struct Row<'a> {
     item: &'a str,
     rank: u32,
     score: f32,
-}
-
-/// A stream that packs what it is given.
-enum Packed<'a> {
-    Plain(std::io::BufWriter<Box<dyn Write + Send + 'a>>),
-    Gzip(std::io::BufWriter<flate2::write::GzEncoder<Box<dyn Write + Send + 'a>>>),
-    Zstd(std::io::BufWriter<zstd::Encoder<'static, Box<dyn Write + Send + 'a>>>),
-}
-
-impl<'a> Packed<'a> {
-    fn new(packing: Packing, to: Box<dyn Write + Send + 'a>) -> std::io::Result<Self> {
-        const BUFFER: usize = 1 << 18;
-        Ok(match packing {
-            Packing::None => Self::Plain(std::io::BufWriter::with_capacity(BUFFER, to)),
-            Packing::Gzip => {
-                let packer = flate2::write::GzEncoder::new(to, flate2::Compression::default());
-                Self::Gzip(std::io::BufWriter::with_capacity(BUFFER, packer))
-            }
-            Packing::Zstd => Self::Zstd(std::io::BufWriter::with_capacity(BUFFER, zstd::Encoder::new(to, 0)?)),
-        })
-    }
-
-    fn finish(self) -> std::io::Result<()> {
-        use std::io::IntoInnerError;
-        match self {
-            Self::Plain(mut to) => to.flush(),
-            Self::Gzip(to) => to.into_inner().map_err(IntoInnerError::into_error)?.finish()?.flush(),
-            Self::Zstd(to) => to.into_inner().map_err(IntoInnerError::into_error)?.finish()?.flush(),
-        }
-    }
-}
-
-impl Write for Packed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Plain(to) => to.write(bytes),
-            Self::Gzip(to) => to.write(bytes),
-            Self::Zstd(to) => to.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        match self {
-            Self::Plain(to) => to.flush(),
-            Self::Gzip(to) => to.flush(),
-            Self::Zstd(to) => to.flush(),
-        }
-    }
 }
 
 #[cfg(feature = "parquet")]

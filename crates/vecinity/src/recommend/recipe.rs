@@ -83,6 +83,14 @@ impl Recipe {
         if share < 1e-4 { 0.0 } else { share }
     }
 
+    /// How many of the items of a history are asked at all, by the vectors or by a table.
+    #[must_use]
+    pub fn items_asked(&self, history: usize) -> usize {
+        let vectors = (self.share_of_vectors() > 0.0).then_some(self.memory);
+        let memories = vectors.into_iter().chain(self.blend.iter().map(|blend| blend.memory));
+        memories.map(|memory| if memory.last == 0 { history } else { memory.last.min(history) }).max().unwrap_or(0)
+    }
+
     /// The same with the vectors alone.
     #[must_use]
     pub fn without_blend(&self) -> Self {
@@ -122,6 +130,7 @@ mod tests {
         assert_eq!(recipe.to_string(), "in-out, dot, last 10 items decayed by 0.8");
         recipe.blend.push(counts);
         assert_eq!(recipe.share_of_vectors(), 0.75);
+        assert_eq!((recipe.items_asked(4), recipe.items_asked(40)), (4, 10));
         assert_eq!(
             recipe.to_string(),
             "75 % in-out, dot, last 10 items decayed by 0.8 + 25 % next-item counts (window 3, discount 0.5), last 10 \
@@ -132,6 +141,7 @@ mod tests {
             recipe.to_string(),
             "25 % next-item counts (window 3, discount 0.5), last 10 items decayed by 0.8 + 75 % EASE (lambda 400), whole history"
         );
+        assert_eq!(recipe.items_asked(40), 40);
         let json = serde_json::to_string(&recipe).unwrap();
         assert_eq!(serde_json::from_str::<Recipe>(&json).unwrap(), recipe);
     }

@@ -23,7 +23,7 @@ use vecinity_kernel::matrix::{View, multiply};
 use vecinity_kernel::vector::{axpy, norm};
 
 /// Histories scored at a time: enough that packing the items costs little beside the product.
-const QUERIES: usize = 128;
+const QUERIES: usize = 256;
 
 /// The trained matrices and counts, by row of the vocabulary.
 #[derive(Debug)]

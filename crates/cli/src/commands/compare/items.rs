@@ -104,6 +104,6 @@ impl Compare {
         };
         self.wants(vectors, recipe.metric)
             && (self.last.is_empty() || self.last.contains(&recipe.memory.last))
-            && !(self.no_blend && !recipe.blend.is_empty())
+            && (!self.no_blend || recipe.blend.is_empty())
     }
 }

@@ -187,11 +187,7 @@ impl Asked<'_> {
             let passing: Vec<TokenId> = all.filter(|&id| bound.allows(id)).collect();
             let names: Vec<_> = passing.iter().take(3).map(|&id| self.tokens.name(id)).collect();
             let more = if passing.len() > names.len() { ", ..." } else { "" };
-            format!(
-                "all {} that pass the filter are in the history or excluded: {}{more}",
-                vecinity::error::counted(passing.len() as u64, "item"),
-                names.join(", ")
-            )
+            format!("whatever passes the filter is in the history or excluded: {}{more}", names.join(", "))
         }))
     }
 

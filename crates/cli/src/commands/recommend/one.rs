@@ -60,8 +60,7 @@ impl Asked<'_> {
 
     fn write(&self, to: &mut dyn Write, history: &[u32], found: &[Recommendation]) -> io::Result<()> {
         if !history.is_empty() {
-            let last = self.recommender.recipe().memory.last;
-            let asked = if last == 0 { history.len() } else { last.min(history.len()) };
+            let asked = self.recommender.recipe().items_asked(history.len());
             let names = history[history.len() - asked..].iter().rev().take(5).rev();
             let names: Vec<_> = names.map(|&row| self.short(vecinity::TokenId(row))).collect();
             let before = if asked > names.len() {
@@ -69,10 +68,10 @@ impl Asked<'_> {
             } else {
                 String::new()
             };
-            let of = if asked < history.len() {
-                format!("   (the last {asked} of {})", history.len())
-            } else {
-                String::new()
+            let of = match (asked, history.len()) {
+                (asked, all) if asked == all => String::new(),
+                (1, all) => format!("   (the last of {all})"),
+                (asked, all) => format!("   (the last {asked} of {all})"),
             };
             writeln!(to, "because of your history: {before}{}{of}", names.join(" · "))?;
         }

@@ -13,7 +13,7 @@ use vecinity::corpus::{Source, expand};
 use vecinity::error::{grouped, shown};
 use vecinity::events::{self, Report};
 use vecinity::histories::Histories;
-use vecinity::model_dir::{NewModel, Origin};
+use vecinity::model_dir::{self, NewModel, Origin};
 use vecinity::recommend::{EpochReport, Evaluation, Learned, Stage, Watch, learn};
 use vecinity::train::{Beside, Checkpoint, Control, Progress, Resumed};
 
@@ -46,7 +46,7 @@ impl Items {
             if config.data.kind == Kind::Sequence
                 && let Some(why) = report.sets()
             {
-                if sources.contains(&Source::Stdin) {
+                if !sources.iter().all(Source::rereadable) {
                     let what = format!("{why}, which is not what --kind sequence is for");
                     return Err(Error::data(
                         what,
@@ -124,6 +124,7 @@ impl Items {
             .into());
         }
         let Self { config, histories, report, .. } = self;
+        model_dir::check_space(path, histories.items().len(), config.train.dim)?;
         let mut watcher = Watcher { conduct: Conduct::new(how, path, output)?, output, shown: how.progress.shows() };
         let result = learn(&histories, &config, &mut watcher);
         let Learned { corpus, trained, recipe, blended, metrics } = watcher.conduct.ended(result)?;

@@ -32,22 +32,23 @@ pub(crate) use text::{read as read_text, warn as warn_of_text};
 
 /// Train embeddings: of words from text, of items from events, sequences or sets.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    allow_negative_numbers = true,
+    after_help = "Examples:
   vecinity train book.txt -o words.model
   vecinity train clicks.csv -o shop.model --metadata movies.csv
   vecinity train 'logs/*.parquet' -o shop.model --columns user=uid,item=sku,time=ts --holdout time
   vecinity train baskets.txt -o baskets.model --kind set       (one basket of ids a line)
   vecinity train book.txt -o words.model --resume              (after Ctrl-C or a crash)
 
-Models of items are measured on held-out events beside simple baselines; `--holdout none` leaves that out.")]
+Models of items are measured on held-out events beside simple baselines; `--holdout none` leaves that out."
+)]
 pub(crate) struct Train {
     /// Files, folders, patterns, or - for standard input; .gz and .zst are unpacked.
     data: Vec<String>,
     /// The model folder to make; an older model there is replaced at the end.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    #[command(flatten)]
-    settings: Settings,
     /// Go on from the checkpoint of a stopped run with the same data and settings.
     #[arg(long)]
     resume: bool,
@@ -60,6 +61,9 @@ pub(crate) struct Train {
     /// Show what would be trained, and stop.
     #[arg(long)]
     dry_run: bool,
+    // Last, since the headings of its flags would go on over those behind them.
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// How a training run is conducted, apart from its settings.

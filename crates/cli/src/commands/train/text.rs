@@ -9,7 +9,7 @@ use vecinity::TokenId;
 use vecinity::config::Config;
 use vecinity::corpus::{self, Corpus, Tokens};
 use vecinity::error::grouped;
-use vecinity::model_dir::NewModel;
+use vecinity::model_dir::{self, NewModel};
 use vecinity::train::{Beside, Checkpoint};
 
 /// Trains word vectors and writes the model.
@@ -23,6 +23,7 @@ pub(crate) fn train(config: &Config, path: &Path, how: How, output: Output) -> R
     if how.dry_run {
         return crate::commands::inspect::dry_run(config, &corpus, output);
     }
+    model_dir::check_space(path, corpus.vocab().len(), config.train.dim)?;
     let run = config.identity(corpus.fingerprint());
     let mut conduct = Conduct::new(how, path, output)?;
     let from = conduct.resume(&run)?.map(|resumed| resumed.checkpoint);

@@ -346,6 +346,7 @@ fn kind(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
@@ -396,5 +397,17 @@ mod tests {
         let any = vec![Word::Text("12345678901234567890".into()), Word::Number(7.0), Word::Text("true".into())];
         assert_eq!(filter.must[0], Condition::Field("a".into(), Test::Range(range)));
         assert_eq!(filter.must[1], Condition::Field("b".into(), Test::Any(any)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_ends_in_a_filter_or_an_error(
+            text in r#"[\[\]{}",: a-z0-9<>=~|-]{0,60}"#, key in "(must|key|match|range|gt|has_id|any|value|is_empty)",
+        ) {
+            let _ = text.parse::<Condition>();
+            for json in [text.clone(), format!(r#"{{"{key}": {text}}}"#), format!(r#"{{"must": {{"{key}": {text}}}}}"#)] {
+                let _ = json.parse::<Filter>();
+            }
+        }
     }
 }
