@@ -247,4 +247,42 @@ mod parquet {
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         assert!(shown_of(path).contains("not readable as Parquet"));
     }
+
+    /// Numbers of a Parquet file do not go through text, but mean, and are refused, as they are in a CSV.
+    #[test]
+    fn numbers_mean_what_their_text_means() {
+        let times = [20, 1_700_000_000_000, -5, 1_700_000_000_000_000_000, i64::MAX, 7, 8, 9];
+        let weights = [2.5, 0.1, 3.0, -0.0, 1.0, -1.0, f64::NAN, 1e39];
+        let mut csv = String::from("user,item,time,weight\n");
+        for (time, weight) in times.iter().zip(weights) {
+            csv.push_str(&format!("u,7,{time},{weight}\n"));
+        }
+        let case = Case::new(&[("a.csv", &csv)]);
+        let path = case.folder.path().join("a.parquet");
+        write(
+            &path,
+            vec![
+                ("user", Arc::new(StringArray::from(vec!["u"; 8]))),
+                ("item", Arc::new(Int64Array::from(vec![7; 8]))),
+                ("time", Arc::new(Int64Array::from(times.to_vec()))),
+                ("weight", Arc::new(arrow_array::Float64Array::from(weights.to_vec()))),
+            ],
+        );
+        let all = |name: &str| {
+            let options = Options { bad_rows: BadRows { share: 1.0 }, ..Options::default() };
+            let (histories, report) = read(&[Source::File(case.folder.path().join(name))], &options).unwrap();
+            let bad: Vec<String> = report.bad.iter().map(|bad| bad.what.clone()).collect();
+            let history = histories.history(0);
+            (shown(&histories), history.times.unwrap().to_vec(), history.weights.unwrap().to_vec(), bad)
+        };
+        let (found, times, weights, bad) = all("a.parquet");
+        assert_eq!(found, "u: 7 7 7 7");
+        assert_eq!(times, [-5000, 20_000, 1_700_000_000_000, 1_700_000_000_000]);
+        assert_eq!(
+            weights.iter().map(|weight| weight.to_bits()).collect::<Vec<_>>(),
+            [3.0f32, 2.5, 0.1, 0.0].map(f32::to_bits)
+        );
+        assert_eq!(bad.len(), 4, "{bad:?}");
+        assert_eq!(all("a.csv"), (found, times, weights, bad));
+    }
 }

@@ -3,15 +3,20 @@
 //! What fits into memory is sorted there. What does not lies in a work file: it is dealt out to files of
 //! neighbouring owners, each of which fits, and these are sorted one after the other.
 
-use super::table::{Event, Table};
+use super::batch::Has;
+use super::table::{Event, Store, Table, read_all};
 use super::{Grouping, Options, Report};
 use crate::error::{Error, Result};
 use crate::histories::{Column, Histories, Names, Numbers, Parts, Values};
 use crate::vocab::Vocab;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use vecinity_kernel::mapped::{Mapped, Plain};
+use vecinity_kernel::rows::expect;
+
+/// Events whose places are asked for in advance.
+const AHEAD: usize = 16;
 
 /// Makes histories of a table.
 pub(super) fn histories(table: Table, options: &Options, mut report: Report) -> Result<(Histories, Report)> {
@@ -31,7 +36,7 @@ pub(super) fn histories(table: Table, options: &Options, mut report: Report) -> 
     report.sorted_on_disk = store.spilled();
     let folder = limits.folder();
     let on_disk = store.spilled();
-    let mut sink = Sink::new(on_disk, &folder, has.time, has.weight, has.event, items.names.len())?;
+    let mut sink = Sink::new(on_disk, &folder, has, items.names.len(), store.len as usize)?;
     let ordered = options.grouping != Grouping::Basket;
     let mut cutter = Cutter {
         grouping: if has.session && !ordered { Grouping::Owner } else { options.grouping },
@@ -63,16 +68,11 @@ pub(super) fn histories(table: Table, options: &Options, mut report: Report) -> 
     if on_disk {
         let parcels = Parcels::deal(store, &rank, &counts, limits.memory, &folder)?;
         for (first, counts, mut file) in parcels.0 {
-            let mut sorted = place(counts, first, |each| file.each(each))?;
+            let mut sorted = place(counts, first, &rank, |each| file.each(each))?;
             finish(first, counts, &mut sorted)?;
         }
     } else {
-        let mut sorted = place(&counts, 0, |each| {
-            store.drain(|event| {
-                each(Event { owner: rank[event.owner as usize], ..event });
-                Ok(())
-            })
-        })?;
+        let mut sorted = place(&counts, 0, &rank, |each| store.drain(each))?;
         finish(0, &counts, &mut sorted)?;
     }
     let Cutter { names, ends, same, neighbours, .. } = cutter;
@@ -89,8 +89,13 @@ pub(super) fn histories(table: Table, options: &Options, mut report: Report) -> 
 
 /// Puts events in the order of owners, those of an owner in the order in which they come.
 ///
-/// * `counts`: how many each owner has, for owners from number `first` on.
-fn place(counts: &[u32], first: usize, feed: impl FnOnce(&mut dyn FnMut(Event)) -> Result<()>) -> Result<Vec<Event>> {
+/// * `counts`: how many each owner has, for owners of rank `first` and on; `rank`: that of each owner.
+fn place(
+    counts: &[u32],
+    first: usize,
+    rank: &[u32],
+    feed: impl FnOnce(&mut dyn FnMut(&[Event]) -> Result<()>) -> Result<()>,
+) -> Result<Vec<Event>> {
     let mut next: Vec<usize> = counts
         .iter()
         .scan(0, |sum, &count| {
@@ -101,10 +106,17 @@ fn place(counts: &[u32], first: usize, feed: impl FnOnce(&mut dyn FnMut(Event)) 
         .collect();
     let total = counts.iter().map(|&count| count as usize).sum();
     let mut sorted = vec![Event::default(); total];
-    feed(&mut |event| {
-        let at = &mut next[event.owner as usize - first];
-        sorted[*at] = event;
-        *at += 1;
+    feed(&mut |events| {
+        for (at, event) in events.iter().enumerate() {
+            // The places lie all over the memory: they are asked for before they are written to.
+            if let Some(later) = events.get(at + AHEAD) {
+                expect(&sorted, next[rank[later.owner as usize] as usize - first]);
+            }
+            let to = &mut next[rank[event.owner as usize] as usize - first];
+            sorted[*to] = *event;
+            *to += 1;
+        }
+        Ok(())
     })?;
     Ok(sorted)
 }
@@ -114,7 +126,7 @@ struct Parcels<'a>(Vec<(usize, &'a [u32], WorkFile)>);
 
 impl<'a> Parcels<'a> {
     /// Deals the events out to files that each fit into a third of the memory (but one owner is never cut).
-    fn deal(store: super::table::Store, rank: &[u32], counts: &'a [u32], memory: u64, folder: &Path) -> Result<Self> {
+    fn deal(store: Store, rank: &[u32], counts: &'a [u32], memory: u64, folder: &Path) -> Result<Self> {
         let most = (memory / 3 / Event::BYTES as u64).max(1);
         let (mut parts, mut start, mut sum) = (Vec::new(), 0, 0u64);
         let mut part_of = vec![0u32; counts.len()];
@@ -127,9 +139,11 @@ impl<'a> Parcels<'a> {
             part_of[at] = parts.len() as u32;
         }
         parts.push((start, &counts[start..], WorkFile::new(folder)?));
-        store.drain(|event| {
-            let event = Event { owner: rank[event.owner as usize], ..event };
-            parts[part_of[event.owner as usize] as usize].2.push(&event.to_bytes())
+        store.drain(&mut |events| {
+            events.iter().try_for_each(|event| {
+                let part = part_of[rank[event.owner as usize] as usize];
+                parts[part as usize].2.push(&event.to_bytes())
+            })
         })?;
         Ok(Self(parts))
     }
@@ -152,18 +166,9 @@ impl WorkFile {
         self.file.write_all(bytes).map_err(Error::io("work file", "write"))
     }
 
-    fn each(&mut self, each: &mut dyn FnMut(Event)) -> Result<()> {
-        let failed = |error| Error::io("work file", "read")(error);
-        self.file.flush().map_err(failed)?;
-        let file = self.file.get_mut();
-        file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let mut reader = BufReader::with_capacity(1 << 20, file);
-        let mut bytes = [0; Event::BYTES];
-        for _ in 0..self.bytes / Event::BYTES as u64 {
-            reader.read_exact(&mut bytes).map_err(failed)?;
-            each(Event::from_bytes(&bytes));
-        }
-        Ok(())
+    fn each(&mut self, each: &mut dyn FnMut(&[Event]) -> Result<()>) -> Result<()> {
+        self.file.flush().map_err(Error::io("work file", "read"))?;
+        read_all(self.file.get_mut(), self.bytes / Event::BYTES as u64, each)
     }
 
     fn map(self) -> Result<Mapped> {
@@ -234,8 +239,8 @@ enum Growing<T> {
 }
 
 impl<T: Plain> Growing<T> {
-    fn new(on_disk: bool, folder: &Path) -> Result<Self> {
-        Ok(if on_disk { Self::File(WorkFile::new(folder)?) } else { Self::Memory(Vec::new()) })
+    fn new(on_disk: bool, folder: &Path, len: usize) -> Result<Self> {
+        Ok(if on_disk { Self::File(WorkFile::new(folder)?) } else { Self::Memory(Vec::with_capacity(len)) })
     }
 
     fn push(&mut self, number: T, bytes: &[u8]) -> Result<()> {
@@ -271,12 +276,12 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(on_disk: bool, folder: &Path, time: bool, weight: bool, event: bool, items: usize) -> Result<Self> {
+    fn new(on_disk: bool, folder: &Path, has: Has, items: usize, events: usize) -> Result<Self> {
         Ok(Self {
-            item: Growing::new(on_disk, folder)?,
-            time: time.then(|| Growing::new(on_disk, folder)).transpose()?,
-            weight: weight.then(|| Growing::new(on_disk, folder)).transpose()?,
-            event: event.then(|| Growing::new(on_disk, folder)).transpose()?,
+            item: Growing::new(on_disk, folder, events)?,
+            time: has.time.then(|| Growing::new(on_disk, folder, events)).transpose()?,
+            weight: has.weight.then(|| Growing::new(on_disk, folder, events)).transpose()?,
+            event: has.event.then(|| Growing::new(on_disk, folder, events)).transpose()?,
             counts: vec![0; items],
             latest: i64::MIN,
             lightest: f32::INFINITY,
@@ -323,7 +328,7 @@ impl Sink {
                 Numbers::Owned(numbers)
             }
             mapped => {
-                let mut renumbered = Growing::new(self.on_disk, &self.folder)?;
+                let mut renumbered = Growing::new(self.on_disk, &self.folder, 0)?;
                 for &number in mapped.as_slice() {
                     let row = rows[number as usize];
                     renumbered.push(row, &row.to_ne_bytes())?;

@@ -7,7 +7,7 @@ use super::{Options, Report, refuse};
 use crate::corpus::Source;
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 
 /// The share of the memory limit that unsorted events may take; sorting needs the rest.
 const SHARE: u64 = 3;
@@ -47,34 +47,48 @@ impl Event {
     }
 }
 
-/// What keeps the events: pieces in memory, and before them those in a file.
+/// Events of a chunk in memory: 50 MB, so that the allocator gives it back to the system when it is let go of.
+const CHUNK: usize = 1 << 21;
+/// Events read from a work file at a time.
+const READ: usize = 1 << 12;
+
+/// What keeps the events: chunks in memory, and before them those in a file.
 #[derive(Default)]
 pub(super) struct Store {
-    pieces: Vec<Vec<Event>>,
+    chunks: Vec<Vec<Event>>,
     file: Option<BufWriter<File>>,
     in_file: u64,
     pub(super) len: u64,
 }
 
 impl Store {
-    fn push(&mut self, piece: Vec<Event>, options: &Limits) -> Result<()> {
-        self.len += piece.len() as u64;
-        self.pieces.push(piece);
-        let bytes = (self.len - self.in_file) * Event::BYTES as u64;
-        if bytes > options.memory / SHARE {
-            self.spill(options)?;
+    /// The chunk that has room for `more` events.
+    fn open(&mut self, more: usize) -> &mut Vec<Event> {
+        if self.chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < more) {
+            self.chunks.push(Vec::with_capacity(CHUNK.max(more)));
+        }
+        let last = self.chunks.len() - 1;
+        &mut self.chunks[last]
+    }
+
+    /// Counts what was added, and puts it into the file if it is too much.
+    fn settle(&mut self, limits: &Limits) -> Result<()> {
+        let in_memory = self.chunks.iter().map(Vec::len).sum::<usize>() as u64;
+        self.len = self.in_file + in_memory;
+        if in_memory * Event::BYTES as u64 > limits.memory / SHARE {
+            self.spill(limits)?;
         }
         Ok(())
     }
 
-    fn spill(&mut self, options: &Limits) -> Result<()> {
-        let folder = options.folder();
+    fn spill(&mut self, limits: &Limits) -> Result<()> {
+        let folder = limits.folder();
         if self.file.is_none() {
             let file = tempfile::tempfile_in(&folder).map_err(Error::io(&folder, "make a work file in"))?;
             self.file = Some(BufWriter::with_capacity(1 << 20, file));
         }
         if let Some(file) = &mut self.file {
-            for event in self.pieces.drain(..).flatten() {
+            for event in self.chunks.drain(..).flatten() {
                 file.write_all(&event.to_bytes()).map_err(Error::io(&folder, "write a work file in"))?;
             }
         }
@@ -87,26 +101,37 @@ impl Store {
         self.file.is_some()
     }
 
-    /// Calls `each` with every event, in the order of the data, and lets go of them.
-    pub(super) fn drain(self, mut each: impl FnMut(Event) -> Result<()>) -> Result<()> {
+    /// Calls `each` with all events, many at a time and in the order of the data, and lets go of them.
+    pub(super) fn drain(self, each: &mut dyn FnMut(&[Event]) -> Result<()>) -> Result<()> {
         if let Some(file) = self.file {
             let failed = |error| Error::io("work file", "read")(error);
             let mut file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-            file.seek(SeekFrom::Start(0)).map_err(failed)?;
-            let mut reader = BufReader::with_capacity(1 << 20, file);
-            let mut bytes = [0; Event::BYTES];
-            for _ in 0..self.in_file {
-                reader.read_exact(&mut bytes).map_err(failed)?;
-                each(Event::from_bytes(&bytes))?;
-            }
+            read_all(&mut file, self.in_file, each)?;
         }
-        for piece in self.pieces {
-            for event in piece {
-                each(event)?;
-            }
+        for chunk in self.chunks {
+            each(&chunk)?;
         }
         Ok(())
     }
+}
+
+/// Calls `each` with the events of a work file from its start, many at a time.
+pub(super) fn read_all(file: &mut File, events: u64, each: &mut dyn FnMut(&[Event]) -> Result<()>) -> Result<()> {
+    let failed = |error| Error::io("work file", "read")(error);
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let mut bytes = vec![0; READ * Event::BYTES];
+    let mut read = Vec::with_capacity(READ);
+    let mut left = events;
+    while left > 0 {
+        let now = left.min(READ as u64) as usize;
+        let bytes = &mut bytes[..now * Event::BYTES];
+        file.read_exact(bytes).map_err(failed)?;
+        read.clear();
+        read.extend(bytes.chunks_exact(Event::BYTES).map(Event::from_bytes));
+        each(&read)?;
+        left -= now as u64;
+    }
+    Ok(())
 }
 
 /// How much memory may be used, and where work files go.
@@ -235,7 +260,7 @@ impl Table {
             self.owner_counts.resize(self.owners.names.len(), 0);
         }
         let of = if by_session { &batch.session } else { &batch.user };
-        let mut piece = Vec::with_capacity(batch.item.len());
+        let chunk = self.store.open(batch.item.len());
         for (at, &item) in batch.item.iter().enumerate() {
             let mut event = Event { item: items[item as usize], weight: 1.0, ..Event::default() };
             if let Some(&kind) = batch.event.get(at) {
@@ -250,9 +275,9 @@ impl Table {
             self.owner_counts[event.owner as usize] += 1;
             event.time = batch.time.get(at).copied().unwrap_or(0);
             event.weight = batch.weight.get(at).copied().unwrap_or(1.0);
-            piece.push(event);
+            chunk.push(event);
         }
-        self.store.push(piece, &self.limits)
+        self.store.settle(&self.limits)
     }
 
     /// Refuses a table with too many bad rows, or with nothing in it.

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Turns a record of the bench into a readable Markdown table. usage: table.py RECORD.json"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import mean, median, stdev
+from typing import Any
+
+Entry = dict[str, Any]
+
+OURS = "vecinity"
+
+
+def markdown(record: Entry) -> str:
+    """The whole record as Markdown."""
+    sections: tuple[tuple[str, Callable[[list[Entry]], list[str]]], ...] = (
+        ("train", _train),
+        ("baselines", _baselines),
+        ("read", _read),
+        ("evaluate", _evaluate),
+    )
+    lines = _head(record)
+    for name, render in sections:
+        if record.get(name):
+            lines += ["", *render(record[name])]
+    return "\n".join(lines) + "\n"
+
+
+def seconds_an_epoch(pairs: Sequence[Entry], clock: str) -> list[float]:
+    """Seconds of `clock` ("wall" or "cpu") of one epoch, one figure for each pair of runs."""
+    return [(pair["long"][clock] - pair["short"][clock]) / pair["epochs"] for pair in pairs]
+
+
+def _head(record: Entry) -> list[str]:
+    machine = record["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in record["programs"].items())
+    settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())
+    return [
+        f"# Items, {record['date']}",
+        "",
+        f"Machine: {machine['cpu']} (family/model {machine['cpu_family_model']}), {machine['cores']} cores, "
+        f"{machine['memory_gib']} GiB, {', '.join(machine['flags'])}; {machine['system']}.",
+        f"Programs: {versions}.",
+        f"item2vec: {settings}. How it is all taken: `bench/items/README.md`. Ratios are of medians; "
+        "in brackets least and most.",
+    ]
+
+
+def _train(entries: list[Entry]) -> list[str]:
+    rows = []
+    for entry in entries:
+        ours = median(seconds_an_epoch(entry["times"][OURS], "cpu"))
+        for program, pairs in entry["times"].items():
+            cpu = seconds_an_epoch(pairs, "cpu")
+            tokens = f"{entry['tokens'] / median(cpu) / 1000:,.0f}"
+            ratio = "" if program == OURS else f"{median(cpu) / ours:.2g} ×"
+            runs = entry["scores"][program]
+            epochs = str(runs[0]["epochs"]) if runs else ""
+            ways = ("input -> output, dot", "input, cosine")
+            scores = [_mean([run["scores"][way]["HR@10"] for run in runs]) for way in ways]
+            rows.append((entry["task"], entry["kind"], program, _spread(cpu), tokens, ratio, epochs, *scores))
+    header = ("data", "form", "program", "CPU s an epoch", "thousand items a CPU s", "ours is faster by", "epochs")
+    header = (*header, "HR@10 in -> out, dot", "HR@10 in, cosine")
+    return ["## Training and accuracy", "", *_table(header, rows)]
+
+
+def _baselines(entries: list[Entry]) -> list[str]:
+    rows = []
+    for entry in entries:
+        for program, runs in entry["times"].items():
+            cells = [
+                _spread([run[step][clock] for run in runs]) for step in ("fit", "lists") for clock in ("wall", "cpu")
+            ]
+            score = entry["scores"][program]["HR@10"]
+            peak = f"{max(run['peak_mib'] for run in runs):,.0f}"
+            rows.append((entry["model"], program, *cells, f"{score:.3f}", peak))
+    threads = entries[0]["threads"]
+    header = ("model", "program", "fit, wall s", "CPU s", "ten items for all, wall s", "CPU s", "HR@10", "peak MiB")
+    return [f"## Baselines on ml-1m, {threads} threads", "", *_table(header, rows)]
+
+
+def _read(entries: list[Entry]) -> list[str]:
+    rows = []
+    for entry in entries:
+        base = {clock: median(run[clock] for run in entry["runs"][OURS]) for clock in ("wall", "cpu")}
+        for program, runs in entry["runs"].items():
+            peak = f"{median(run['peak_mib'] for run in runs):,.0f}"
+            cells = []
+            for clock in ("wall", "cpu"):
+                values = [run[clock] for run in runs]
+                cells += [_spread(values), "" if program == OURS else f"{median(values) / base[clock]:.2f} ×"]
+            rows.append((entry["format"], program, *cells, peak))
+    first = entries[0]
+    title = f"## Reading {first['rows']:,} events of {first['users']:,} users and {first['items']:,} items, "
+    header = ("format", "program", "wall s", "of ours", "CPU s", "of ours", "peak MiB")
+    return [f"{title}{first['threads']} threads", "", *_table(header, rows)]
+
+
+def _evaluate(entries: list[Entry]) -> list[str]:
+    rows = []
+    for entry in entries:
+        for program in (OURS, "numpy"):
+            run = entry[program]
+            rows.append(
+                (
+                    *(f"{entry['items']:,}", f"{entry['queries']:,}", str(entry["threads"]), program),
+                    *(f"{run['wall']:.1f}", f"{run['cpu']:.1f}", f"{run['peak_mib']:,.0f}"),
+                )
+            )
+    header = ("items", "users", "threads", "program", "wall s", "CPU s", "peak MiB")
+    note = "Full ranking of one target a user, and the first ten. numpy: a sample of the users, scaled."
+    return ["## Evaluating a large catalogue", "", note, "", *_table(header, rows)]
+
+
+def _mean(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{mean(values):.4f}{spread}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = (header, ["---"] * len(header), *rows)
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{_number(median(values))} ({_number(min(values))} to {_number(max(values))})"
+
+
+def _number(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    print(markdown(json.loads(Path(sys.argv[1]).read_text())), end="")
+
+
+if __name__ == "__main__":
+    main()
