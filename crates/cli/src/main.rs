@@ -8,12 +8,14 @@
 mod args;
 mod choices;
 mod commands;
+mod figures;
 mod interrupt;
 mod output;
 mod progress;
+mod settings;
 mod table;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use output::Output;
 use std::process::ExitCode;
 
@@ -37,8 +39,26 @@ struct Cli {
     quiet: bool,
 }
 
+/// The command line, with the settings of training read from the environment where no flag says them.
+fn command() -> clap::Command {
+    let settings = settings::names();
+    let variables = |command: clap::Command| {
+        command.mut_args(|argument| {
+            if !settings.iter().any(|name| name == argument.get_id().as_str()) {
+                return argument;
+            }
+            let variable = format!("VECINITY_{}", argument.get_id().as_str().to_uppercase());
+            argument.env(variable).hide_env(true)
+        })
+    };
+    Cli::command()
+        .mut_subcommand("train", variables)
+        .mut_subcommand("inspect", variables)
+        .mut_subcommand("config", |config| config.mut_subcommand("show", variables))
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     let output = Output::new(cli.json, cli.text, cli.quiet);
     match cli.command.run(output) {
         Ok(()) => ExitCode::SUCCESS,

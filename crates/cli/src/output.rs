@@ -20,13 +20,19 @@ impl std::error::Error for GateFailed {}
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
+    json_asked: bool,
     quiet: bool,
 }
 
 impl Output {
     /// JSON if asked for, or if standard output is no terminal and text was not asked for.
     pub(crate) fn new(json: bool, text: bool, quiet: bool) -> Self {
-        Self { json: json || (!text && !io::stdout().is_terminal()), quiet }
+        Self { json: json || (!text && !io::stdout().is_terminal()), json_asked: json, quiet }
+    }
+
+    /// For answers that are text by nature: JSON only if asked for.
+    pub(crate) fn text_by_nature(self) -> Self {
+        Self { json: self.json_asked, ..self }
     }
 
     /// Prints an answer: `value` as one line of JSON, or what `text` writes.
@@ -64,7 +70,11 @@ impl Output {
     pub(crate) fn report(self, error: &anyhow::Error) -> ExitCode {
         let ours = error.downcast_ref::<vecinity::Error>();
         let mut stderr = io::stderr().lock();
-        let _ = writeln!(stderr, "error: {error:#}");
+        // Ours says all in one sentence; its source would say a part of it again.
+        let _ = match ours {
+            Some(ours) => writeln!(stderr, "error: {ours}"),
+            None => writeln!(stderr, "error: {error:#}"),
+        };
         if let Some(advice) = ours.and_then(vecinity::Error::advice) {
             let _ = writeln!(stderr, "       {advice}");
         }

@@ -22,6 +22,13 @@ pub(crate) enum Style {
     None,
 }
 
+impl Style {
+    /// Whether anything is shown to a person.
+    pub(crate) fn shows(self) -> bool {
+        !matches!(self, Self::Json | Self::None)
+    }
+}
+
 /// Shows progress and keeps the log that goes into the model.
 pub(crate) struct Reporter {
     style: Style,
@@ -87,8 +94,17 @@ impl Reporter {
     }
 
     /// All progress, a JSON object a line.
-    pub(crate) fn into_log(self) -> String {
-        self.log
+    pub(crate) fn log(&self) -> String {
+        self.log.clone()
+    }
+
+    /// Adds an event of its own to the log, and shows it to programs.
+    pub(crate) fn note(&mut self, event: &serde_json::Value) {
+        self.log.push_str(&event.to_string());
+        self.log.push('\n');
+        if self.style == Style::Json {
+            let _ = writeln!(std::io::stderr(), "{event}");
+        }
     }
 
     fn draw(&mut self, progress: &Progress) {

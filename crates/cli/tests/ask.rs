@@ -132,7 +132,7 @@ fn a_missed_gate_ends_with_code_4_after_the_report() {
     assert_eq!(gate("pairs=72").status.code(), Some(0));
     let output = gate("similarity=72.6");
     assert_eq!(output.status.code(), Some(4));
-    assert!(talk(&output).contains("error: similarity is 72.55, below the minimum of 72.6"), "{}", talk(&output));
+    assert!(talk(&output).contains("error: similarity is 72.5452, below the minimum of 72.6"), "{}", talk(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["gates"][0]["passed"], false);
     let output = gate("analogies=1");

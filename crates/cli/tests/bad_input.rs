@@ -199,3 +199,143 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     assert!(vectors("whole.model") == vectors("m.model"));
     assert!(!fixture.path("m.model.checkpoint").exists(), "a finished run leaves no checkpoint");
 }
+
+#[test]
+fn other_encodings_are_checked_too() {
+    let be: Vec<u8> = "a b c\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    Fixture::new("a.txt", &be).refuses(&TRAIN, &["a.txt, line 1, byte 1: a NUL byte", "--encoding utf-16be"]);
+    let le: Vec<u8> = "a b c\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    Fixture::new("a.txt", &le).refuses(&TRAIN, &["a.txt, line 1, byte 2: a NUL byte", "--encoding utf-16le"]);
+    // Half of a pair: as CESU-8, in UTF-16, and a character of GBK cut in two.
+    let words = ["a.txt, line 1, byte 3: a lone surrogate (half of a UTF-16 pair), expected UTF-8"];
+    Fixture::new("a.txt", b"a \xed\xa0\x80 b\n").refuses(&TRAIN, &words);
+    let half: Vec<u8> = [0x61, 0x20, 0xd83d, 0x20, 0x62].iter().flat_map(|u: &u16| u.to_le_bytes()).collect();
+    let fixture = Fixture::new("a.txt", &half);
+    let utf16 = [&TRAIN[..], &["--encoding", "utf-16le"]].concat();
+    fixture.refuses(&utf16, &["a.txt, byte 5: this is not UTF-16LE", "--bad-utf8 replace"]);
+    let replace = ["--bad-utf8", "replace", "--min-count", "1", "--quiet"];
+    assert_eq!(fixture.run(&[&utf16[..], &replace].concat()).0, 0);
+    let gbk = [&TRAIN[..], &["--encoding", "gbk"]].concat();
+    Fixture::new("a.txt", b"\xc4\xe3 \xba\xff \n").refuses(&gbk, &["a.txt, byte 4: this is not GBK"]);
+    let skip = [&TRAIN[..], &["--bad-utf8", "skip"]].concat();
+    Fixture::new("a.txt", b"caf\xe9\n").refuses(&skip, &["1 line left out since they are not UTF-8"]);
+}
+
+#[test]
+fn what_teaches_nothing_is_refused() {
+    let all = [&TRAIN[..], &["--min-count", "1"]].concat();
+    let words = ["nothing to learn from: each of 3 sequences holds one token"];
+    Fixture::new("a.txt", b"x\ny\nz\n").refuses(&all, &words);
+    Fixture::new("a.txt", b"x x x x\n").refuses(&all, &["nothing to learn from: 'x' is the only token"]);
+    Fixture::new("a.txt", b"x y x y\n").refuses(&[&all[..], &["--max-vocab", "0"]].concat(), &["max_vocab is 0"]);
+}
+
+#[test]
+fn negative_numbers_and_empty_names_are_named() {
+    let fixture = Fixture::new("a.txt", b"a b a b\n");
+    for flag in ["--dim", "--seed", "--threads", "--epochs"] {
+        fixture.refuses(&[&TRAIN[..], &[flag, "-1"]].concat(), &["-1"]);
+        let (_, said) = fixture.run(&[&TRAIN[..], &[flag, "-1"]].concat());
+        assert!(!said.contains("unexpected argument"), "{flag}: {said}");
+    }
+    fixture.refuses(&["train", "", "-o", "m.model", "--kind", "text"], &["the name of a file is empty"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_once_and_whole() {
+    let fixture = Fixture::new("unused", b"");
+    let pipe = fixture.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for more in [&["--kind", "text"][..], &[], &["--kind", "sequence", "--holdout", "none"]] {
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::write(pipe, "1 2 3\n".repeat(9)).unwrap()
+        });
+        let common = ["train", "pipe", "-o", "m.model", "--epochs", "1", "--threads", "1", "--quiet"];
+        let run = vecinity()
+            .current_dir(fixture.folder.path())
+            .args(common)
+            .args(more)
+            .timeout(std::time::Duration::from_secs(60))
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{more:?}: {}", String::from_utf8_lossy(&run.stderr));
+        writer.join().unwrap();
+        let manifest = fs::read_to_string(fixture.path("m.model/MANIFEST.json")).unwrap();
+        assert!(manifest.contains("\"corpus_tokens\": 27"), "{more:?}: {manifest}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_read_or_written_is_said_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::new("a.txt", "a b c\n".repeat(9).as_bytes());
+    fs::create_dir(fixture.path("closed")).unwrap();
+    fs::set_permissions(fixture.path("closed"), fs::Permissions::from_mode(0o555)).unwrap();
+    fs::set_permissions(fixture.path("a.txt"), fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::read(fixture.path("a.txt")).is_ok() {
+        // The superuser may read and write everything.
+        return;
+    }
+    fixture.refuses(&TRAIN, &["error: a.txt: cannot open: Permission denied (os error 13)\n"]);
+    fs::set_permissions(fixture.path("a.txt"), fs::Permissions::from_mode(0o644)).unwrap();
+    fixture.refuses(
+        &["train", "a.txt", "-o", "closed/m.model", "--kind", "text"],
+        &["error: closed/m.model: cannot create: permission denied\n"],
+    );
+}
+
+#[test]
+fn many_files_are_read_one_after_another() {
+    let fixture = Fixture::new("unused", b"");
+    fs::create_dir(fixture.path("many")).unwrap();
+    for number in 0..3000 {
+        fs::write(fixture.path(&format!("many/{number}.txt")), "a b c\n").unwrap();
+    }
+    let arguments = ["train", "many", "-o", "m.model", "--kind", "text", "--epochs", "1", "--threads", "2"];
+    let (code, said) = fixture.run(&arguments);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("read    3,000 lines, 9,000 tokens, 0.0 MB from 3000 files"), "{said}");
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_read_is_read_as_far_as_it_came() {
+    use std::io::Write;
+    let fixture = Fixture::new("a.txt", "a b c\n".repeat(200_000).as_bytes());
+    let mut file = fs::OpenOptions::new().append(true).open(fixture.path("a.txt")).unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let stop = std::sync::Arc::clone(&stop);
+        move || {
+            // A slow log: the reader catches up with it.
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                file.write_all(b"a b c\n").unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        }
+    });
+    let (code, said) = fixture.run(&[&TRAIN[..], &["--epochs", "1", "--dim", "4"]].concat());
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().unwrap();
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn a_model_of_a_newer_version_ends_with_code_3() {
+    let fixture = Fixture::new("a.txt", "a b c\n".repeat(9).as_bytes());
+    assert_eq!(fixture.run(&[&TRAIN[..], &["--quiet"]].concat()).0, 0);
+    let manifest = fs::read_to_string(fixture.path("m.model/MANIFEST.json")).unwrap();
+    let newer = manifest.replacen("\"format\": 1", "\"format\": 99", 1);
+    assert_ne!(newer, manifest);
+    fs::write(fixture.path("m.model/MANIFEST.json"), &newer).unwrap();
+    let sum = format!("{}  MANIFEST.json\n", vecinity::checksum::of_bytes(newer.as_bytes()));
+    fs::write(fixture.path("m.model/MANIFEST.b3"), sum).unwrap();
+    for command in [&["verify", "m.model"][..], &["neighbors", "m.model", "a"]] {
+        let (code, said) = fixture.run(command);
+        assert_eq!(code, 3, "{said}");
+        assert!(said.contains("model format 99, this program reads up to 1"), "{said}");
+        assert!(said.contains("made by a newer vecinity: update this one"), "{said}");
+    }
+}

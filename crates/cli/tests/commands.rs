@@ -103,3 +103,99 @@ fn the_demo_walks_through_baskets_with_titles() {
     // A cake stand of the Regency tea set is bought with its teacups.
     assert!(out.contains("ROSES REGENCY TEACUP AND SAUCER"), "{out}");
 }
+
+#[test]
+fn joined_text_is_packed_by_the_ending_of_its_name() {
+    let folder = text();
+    // A file without a line end must not run into the next one.
+    fs::write(folder.path().join("b.txt"), "near new york").unwrap();
+    let learn = ["phrases", "learn", "a.txt", "-o", "p.phrases", "--min-count", "30", "--threshold", "1.5", "--quiet"];
+    assert_eq!(run(folder.path(), &learn).0, 0);
+    let apply = |output: &str| {
+        let (code, _, err) = run(folder.path(), &["phrases", "apply", "p.phrases", "b.txt", "a.txt", "-o", output]);
+        assert_eq!(code, 0, "{err}");
+        let mut bytes = Vec::new();
+        let source = vecinity::corpus::Source::File(folder.path().join(output));
+        std::io::Read::read_to_end(&mut source.open().unwrap(), &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let plain = apply("out.txt");
+    assert!(plain.starts_with("near new_york\nwe saw new_york today\n"), "{plain}");
+    for (name, magic) in [("out.txt.gz", &b"\x1f\x8b"[..]), ("out.txt.zst", b"\x28\xb5\x2f\xfd")] {
+        assert_eq!(apply(name), plain);
+        assert!(fs::read(folder.path().join(name)).unwrap().starts_with(magic), "{name}");
+    }
+    fs::write(folder.path().join("c.txt"), b"fine\ncaf\xe9\n").unwrap();
+    let (code, _, err) = run(folder.path(), &["phrases", "apply", "p.phrases", "c.txt", "-o", "out.txt"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("c.txt, line 2, byte 4: byte 0xe9 is not UTF-8"), "{err}");
+    assert_eq!(fs::read_to_string(folder.path().join("out.txt")).unwrap(), plain, "the old file stays");
+}
+
+#[test]
+fn shells_are_taught_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, out, err) = run(folder.path(), &["completions", shell]);
+        assert_eq!(code, 0, "{err}");
+        for word in ["neighbors", "completions", "min-count"] {
+            assert!(out.contains(word), "{shell} does not know {word}");
+        }
+    }
+    let (code, _, err) = run(folder.path(), &["completions", "bsh"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("bash"), "{err}");
+}
+
+#[test]
+fn every_setting_says_where_it_comes_from() {
+    let folder = text();
+    fs::write(
+        folder.path().join("c.toml"),
+        "[train]\nepochs = 7\nseed = 3\n[model]\nfamily = \"word2vec\"\nwindow = 4\n",
+    )
+    .unwrap();
+    let show = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_vecinity"))
+            .current_dir(folder.path())
+            .args(["config", "show", "a.txt", "--config", "c.toml", "--effective", "--dim", "20", "--text"])
+            .args(more)
+            .env("VECINITY_DIM", "30")
+            .env("VECINITY_SEED", "9")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    let lines = show(&[]);
+    for line in [
+        "dim = 20 # flag --dim",
+        "seed = 9 # environment VECINITY_SEED",
+        "epochs = 7 # file c.toml",
+        "window = 4 # file c.toml",
+        "negatives = 5 # profile text",
+        "kind = \"text\" # guessed from the data",
+        "files = [\"a.txt\"] # named",
+    ] {
+        assert!(lines.iter().any(|found| found == line), "'{line}' is missing in: {lines:#?}");
+    }
+    let lines = show(&["--model", "cbow"]);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("learning_rate = 0.05") && line.ends_with("# follows from the others"))
+    );
+
+    // What is shown can be run, and a mistyped key is told from a right one.
+    let (code, out, err) = run(folder.path(), &["config", "show", "--kind", "text", "--text"]);
+    assert_eq!(code, 0, "{err}");
+    fs::write(folder.path().join("whole.toml"), &out).unwrap();
+    let train = ["train", "a.txt", "-o", "m.model", "--config", "whole.toml", "--quiet"];
+    let (code, _, err) = run(folder.path(), &train);
+    assert_eq!(code, 0, "{err}");
+    fs::write(folder.path().join("whole.toml"), out.replace("epochs =", "epoch =")).unwrap();
+    let (code, _, err) = run(folder.path(), &train);
+    assert_eq!(code, 2);
+    assert!(err.contains("unknown field `epoch`") && err.contains("did you mean `epochs`?"), "{err}");
+}

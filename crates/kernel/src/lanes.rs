@@ -59,6 +59,30 @@ pub(crate) trait Lanes: Copy {
         }
     }
 
+    /// The larger of both, lane by lane.
+    unsafe fn max(self, other: Self) -> Self;
+    /// The square root of every lane.
+    unsafe fn sqrt(self) -> Self;
+
+    /// `exp(x)`, with `x` clamped to `[-87, 87]`; relative error below 1e-6.
+    ///
+    /// As in [`Lanes::sigmoid`], but `2^f` is a polynomial of degree 6, and `n ln 2` is taken off in two
+    /// parts (Cody and Waite), so that a large `x` costs no digits.
+    #[inline(always)]
+    unsafe fn exp(self) -> Self {
+        // SAFETY: lane arithmetic only; the caller's promise covers it.
+        unsafe {
+            let x = self.clamp(87.0);
+            let n = x.mul(Self::splat(std::f32::consts::LOG2_E)).round();
+            let f = n.mul_add(Self::splat(2.121_944_4e-4), n.mul_add(Self::splat(-0.693_359_4), x));
+            let mut p = Self::splat(1.0 / 720.0);
+            for c in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+                p = p.mul_add(f, Self::splat(c));
+            }
+            p.mul(n.exp2_of_integer())
+        }
+    }
+
     /// `1 / (1 + exp(-x))`, with `x` clamped to `[-20, 20]`; absolute error below 2e-6.
     ///
     /// `exp(y) = 2^n * 2^f` with `n` the nearest integer of `y log2(e)`, and `2^f` on `[-0.5, 0.5]` as
@@ -160,6 +184,14 @@ impl Lanes for F32x8 {
         let [a, b, c, d, e, f, g, h] = self.0;
         ((a + e) + (b + f)) + ((c + g) + (d + h))
     }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.zip(other, f32::max)
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        self.map(f32::sqrt)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -225,6 +257,14 @@ mod x86 {
         #[inline(always)]
         unsafe fn fold(self) -> Self {
             self
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            unsafe { _mm256_max_ps(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn sqrt(self) -> Self {
+            unsafe { _mm256_sqrt_ps(self) }
         }
         #[inline(always)]
         unsafe fn sum(self) -> f32 {
@@ -307,6 +347,14 @@ mod x86 {
             }
         }
         #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            unsafe { _mm512_max_ps(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn sqrt(self) -> Self {
+            unsafe { _mm512_sqrt_ps(self) }
+        }
+        #[inline(always)]
         unsafe fn sum(self) -> f32 {
             unsafe { _mm512_reduce_add_ps(self) }
         }
@@ -381,6 +429,14 @@ mod arm {
         #[inline(always)]
         unsafe fn fold(self) -> Self {
             self
+        }
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            unsafe { vmaxq_f32(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn sqrt(self) -> Self {
+            unsafe { vsqrtq_f32(self) }
         }
         #[inline(always)]
         unsafe fn sum(self) -> f32 {

@@ -5,6 +5,9 @@
 //! | [`isa`] | which instruction set this process uses; found once, at run time |
 //! | [`vector`] | products of vectors: dot, norm, one query against many rows |
 //! | [`matrix`] | products of matrices |
+//! | [`tile`] | products of small matrices that lie ready: no packing, register tiles |
+//! | [`softmax`] | exponentials and their sums, for a softmax that is never whole in memory |
+//! | [`step`] | a step of Adam and of Adagrad on a run of parameters |
 //! | [`block`] | the training block: some inputs against some candidates, forward and backward |
 //! | [`rows`] | parameter tables that several threads read and write at once |
 //! | [`mapped`] | a file as bytes, `u32`, `u64` or `f32`, checked for size and alignment |
@@ -23,6 +26,9 @@ mod lanes;
 pub mod mapped;
 pub mod matrix;
 pub mod rows;
+pub mod softmax;
+pub mod step;
+pub mod tile;
 pub mod vector;
 
 pub use block::{Block, Labels};

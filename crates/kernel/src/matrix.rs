@@ -20,6 +20,16 @@ impl<'a> View<'a> {
         Self { values, rows, cols, transposed: false }
     }
 
+    /// Rows and columns as seen.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// The floats.
+    pub(crate) fn values(&self) -> &'a [f32] {
+        self.values
+    }
+
     /// The same floats with rows and columns exchanged. Nothing is moved.
     #[must_use]
     pub fn transposed(self) -> Self {
@@ -28,7 +38,7 @@ impl<'a> View<'a> {
 
     /// Distance in floats from one row to the next, and from one column to the next.
     #[expect(clippy::cast_possible_wrap, reason = "a slice holds at most isize::MAX bytes")]
-    fn strides(&self) -> (isize, isize) {
+    pub(crate) fn strides(&self) -> (isize, isize) {
         if self.transposed { (1, self.rows as isize) } else { (self.cols as isize, 1) }
     }
 }

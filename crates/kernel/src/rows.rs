@@ -142,6 +142,15 @@ pub(crate) fn prefetch(address: *const f32) {
     let _ = address;
 }
 
+/// Asks the processor to bring `values[at]` into its cache, since it will be read soon: a hint, without
+/// any effect beyond the end.
+#[inline]
+pub fn expect<T>(values: &[T], at: usize) {
+    if let Some(value) = values.get(at) {
+        prefetch(std::ptr::from_ref(value).cast());
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn out_of_range(row: usize, rows: usize) -> ! {

@@ -4,6 +4,7 @@
 //! `Display`; [`Error::advice`] is the sentence that says what to do about it.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The result of most library calls.
@@ -145,12 +146,20 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Setting { .. } | Self::Input { .. } | Self::Data { .. } | Self::UnknownToken { .. } => 2,
-            Self::Io { action, .. } => {
-                if matches!(*action, "open" | "read" | "find") {
-                    2
-                } else {
-                    1
-                }
+            Self::Io { action, source, .. } => {
+                // What the user named cannot be used; all else is ours or the machine's.
+                let theirs = matches!(
+                    source.kind(),
+                    ErrorKind::NotFound
+                        | ErrorKind::PermissionDenied
+                        | ErrorKind::StorageFull
+                        | ErrorKind::QuotaExceeded
+                        | ErrorKind::FileTooLarge
+                        | ErrorKind::ReadOnlyFilesystem
+                        | ErrorKind::NotADirectory
+                        | ErrorKind::IsADirectory
+                );
+                if theirs || matches!(*action, "open" | "read" | "find") { 2 } else { 1 }
             }
             Self::Model { .. } => 3,
             Self::Interrupted { .. } => 130,
@@ -244,7 +253,8 @@ pub fn counted(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A token or field as it may stand in a message: control characters escaped, cut after 60 characters.
+/// A token or field as it may stand in a message: control characters, and those that turn the direction of the text
+/// around them, escaped; cut after 60 characters.
 #[must_use]
 pub fn shown(text: &str) -> String {
     let mut shown = String::new();
@@ -253,7 +263,8 @@ pub fn shown(text: &str) -> String {
             shown.push('…');
             break;
         }
-        if character.is_control() {
+        let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if character.is_control() || turns {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
@@ -271,6 +282,15 @@ mod tests {
         let place = Place { path: "a.txt".into(), line: Some(3), byte: Some(7) };
         assert_eq!(place.to_string(), "a.txt, line 3, byte 7");
         assert_eq!(Place::file("-").to_string(), "standard input");
+    }
+
+    #[test]
+    fn what_would_upset_a_terminal_is_escaped() {
+        assert_eq!(
+            shown("a\u{1b}[31m\u{202e}b\u{1f469}\u{200d}\u{1f467}"),
+            "a\\u{1b}[31m\\u{202e}b\u{1f469}\u{200d}\u{1f467}"
+        );
+        assert_eq!(shown(&"x".repeat(61)), format!("{}…", "x".repeat(60)));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 use crate::error::{Error, Result};
 use crate::vocab::Vocab;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use vecinity_kernel::mapped::{Mapped, Plain};
 
@@ -59,6 +60,7 @@ impl Names {
     /// # Panics
     /// If there are not so many.
     #[must_use]
+    #[inline]
     pub fn get(&self, row: usize) -> &str {
         let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
         &self.text[start..self.ends[row] as usize]
@@ -90,6 +92,25 @@ impl<S: AsRef<str>> FromIterator<S> for Names {
         }
         all
     }
+}
+
+/// What is done with an item that comes again in a history, when histories are learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Repeats {
+    /// Only its first time counts, as in evaluation.
+    #[default]
+    First,
+    /// Repeats in a row count once.
+    Collapse,
+    /// Every event counts.
+    Keep,
+}
+
+impl Repeats {
+    /// All of them, with the names used by flags and files.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("first", Self::First), ("collapse", Self::Collapse), ("keep", Self::Keep)];
 }
 
 /// A further column of the events: one value an event.
@@ -140,6 +161,8 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Histories {
     parts: Parts,
+    repeats: Repeats,
+    weighted: bool,
 }
 
 /// One history.
@@ -180,7 +203,7 @@ impl Histories {
         if !whole {
             return Err(Error::data("the parts of the histories disagree", "this is a bug, please report it"));
         }
-        Ok(Self { parts })
+        Ok(Self { parts, repeats: Repeats::default(), weighted: false })
     }
 
     /// Small data in memory: `(owner, items)` in order, without times.
@@ -215,6 +238,26 @@ impl Histories {
             columns: Vec::new(),
             ordered,
         })
+    }
+
+    /// The same histories, learned from in another way.
+    ///
+    /// * `weighted`: whether events of more weight are learned more often; without weights it means nothing.
+    #[must_use]
+    pub fn learned_with(self, repeats: Repeats, weighted: bool) -> Self {
+        Self { weighted: weighted && self.parts.weight.is_some(), repeats, ..self }
+    }
+
+    /// What is done with repeats when histories are learned from.
+    #[must_use]
+    pub fn repeats(&self) -> Repeats {
+        self.repeats
+    }
+
+    /// Whether events of more weight are learned more often.
+    #[must_use]
+    pub fn weighted(&self) -> bool {
+        self.weighted
     }
 
     /// The items with their counts over all events.
@@ -257,6 +300,27 @@ impl Histories {
     #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.parts.columns
+    }
+
+    /// A hash of everything that is learned from: equal data, equal fingerprint.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        // In pieces: a call of the hasher for each number would cost more than the hashing.
+        fn numbers<T: Copy, const N: usize>(to: &mut blake3::Hasher, numbers: &[T], bytes: impl Fn(T) -> [u8; N]) {
+            for piece in numbers.chunks(1 << 14) {
+                to.update(&piece.iter().flat_map(|&number| bytes(number)).collect::<Vec<u8>>());
+            }
+        }
+        numbers(&mut hasher, self.parts.item.as_slice(), u32::to_le_bytes);
+        numbers(&mut hasher, self.parts.ends.as_slice(), u64::to_le_bytes);
+        numbers(&mut hasher, self.parts.time.as_ref().map_or(&[], Numbers::as_slice), i64::to_le_bytes);
+        numbers(&mut hasher, self.parts.weight.as_ref().map_or(&[], Numbers::as_slice), f32::to_le_bytes);
+        for (_, token, count) in self.parts.items.iter() {
+            hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
+        }
+        hasher.update(&[self.repeats as u8, u8::from(self.weighted), u8::from(self.parts.ordered)]);
+        hasher.finalize().to_hex().to_string()
     }
 
     /// History number `row`.

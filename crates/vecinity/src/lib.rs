@@ -8,6 +8,7 @@
 //! | [`events`] | event logs | [`histories::Histories`] |
 //! | [`histories`] | events | who did what, in order |
 //! | [`corpus`] | files | a [`vocab::Vocab`] and a stream of token ids |
+//! | [`deep`] | gradients | parts of networks and their optimisers |
 //! | [`models`] | a configuration | what a model does with one sequence |
 //! | [`train`] | corpus and model | [`embeddings::Embeddings`]: an input and an output matrix |
 //! | [`model_dir`] | embeddings | a folder: checksummed, published whole or not at all |
@@ -15,16 +16,23 @@
 //! | [`eval`] | embeddings and a test set | figures with intervals |
 //! | [`baselines`] | the same test set | what a model has to beat |
 //! | [`recommend`] | histories | a measured recommender: the recipe, the figures, the verdict |
+//! | [`cluster`] | vectors | groups of near ones |
+//! | [`diff`] | two models | what changed, and whether it may be deployed |
+//! | [`report`] | a model and its figures | `report.html` |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
+//! Five short programs in `examples/` go this way: `words`, `baskets`, `recommend`, `import`, `own_model`.
 //! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
 #![forbid(unsafe_code)]
 
 pub mod ask;
 pub mod baselines;
 pub mod checksum;
+pub mod cluster;
 pub mod config;
 pub mod corpus;
+pub mod deep;
+pub mod diff;
 pub mod embeddings;
 pub mod error;
 pub mod eval;
@@ -38,6 +46,7 @@ pub mod model_dir;
 pub mod models;
 pub mod publish;
 pub mod recommend;
+pub mod report;
 pub mod rng;
 pub mod tensors;
 pub mod train;

@@ -130,6 +130,12 @@ impl Metadata {
         self.cell(self.ids.get(token)?.row(), column)
     }
 
+    /// One field of a token, by the number of its column in [`Metadata::columns`]; `None` also if it is empty.
+    #[must_use]
+    pub fn value(&self, token: &str, column: usize) -> Option<&str> {
+        self.cell(self.ids.get(token)?.row(), column)
+    }
+
     /// The fields of a token, in the order of [`Metadata::columns`]; empty strings where nothing is known.
     #[must_use]
     pub fn fields(&self, token: &str) -> Option<Vec<&str>> {

@@ -5,9 +5,13 @@
 //!
 //! May import: `error`.  Used by: `model_dir`, `formats`, `corpus`, `train`.
 
+mod packed;
+
+pub use packed::{Packed, Packing};
+
 use crate::error::{Error, Result};
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes a file through `write` and puts it into place at once.
@@ -16,8 +20,7 @@ use std::path::{Path, PathBuf};
 /// What `write` returns, or [`Error::Io`]; the old file is untouched then.
 pub fn file(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     let parent = parent(path);
-    let temporary =
-        tempfile::Builder::new().prefix(&hidden_prefix(path)).tempfile_in(parent).map_err(Error::io(path, "create"))?;
+    let temporary = tempfile::Builder::new().prefix(&hidden_prefix(path)).tempfile_in(parent).map_err(create(path))?;
     let (file, temporary) = temporary.into_parts();
     let mut writer = BufWriter::with_capacity(1 << 20, file);
     write(&mut writer)?;
@@ -27,6 +30,28 @@ pub fn file(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>)
     drop(file);
     temporary.persist(path).map_err(|e| Error::io(path, "replace")(e.error))?;
     sync_folder(parent)
+}
+
+/// Checks that `needed` bytes have room beside `path`, before work is spent on them.
+///
+/// # Errors
+/// [`Error::Input`] with both numbers if they have not. Where the system does not say, there is room.
+pub fn check_space(path: &Path, needed: u64) -> Result<()> {
+    #[cfg(unix)]
+    if let Ok(disk) = rustix::fs::statvfs(parent(path)) {
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < needed {
+            let mb = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+            return Err(Error::input(
+                path,
+                format!("the disk is too full: {} are needed, {} are free", mb(needed), mb(free)),
+                "make room, or choose another place",
+            ));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (path, needed);
+    Ok(())
 }
 
 /// A folder under construction: hidden until [`Staging::publish`].
@@ -52,7 +77,7 @@ impl Staging {
         let folder = tempfile::Builder::new()
             .prefix(&hidden_prefix(target))
             .tempdir_in(parent(target))
-            .map_err(Error::io(target, "create"))?;
+            .map_err(create(target))?;
         Ok(Self { folder, target: target.to_owned() })
     }
 
@@ -91,6 +116,12 @@ impl Staging {
             sync_folder(parent(&target))
         }
     }
+}
+
+/// The kind of failure alone: which hidden sibling was tried is of no use to anybody.
+fn create(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |error| Error::io(path, "create")(error.kind().into())
 }
 
 fn parent(path: &Path) -> &Path {

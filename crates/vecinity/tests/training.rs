@@ -6,7 +6,7 @@ use vecinity::corpus::{Corpus, Options, Source, read};
 use vecinity::error::Error;
 use vecinity::models::{ModelConfig, item2vec, word2vec};
 use vecinity::rng::Rng;
-use vecinity::train::{Checkpoint, Control, Loss, Model, Settings, Step, Trained};
+use vecinity::train::{Beside, Checkpoint, Control, Loss, Model, Settings, Step, Trained};
 use vecinity_kernel::{Block, SharedRows};
 use word2vec::{Architecture, CbowGradient, Objective, Sharing};
 
@@ -109,10 +109,10 @@ fn a_run_that_was_stopped_and_resumed_gives_the_same_bytes() {
             // Stop at the first look of the first two runs.
             let stop = stops < 2;
             let mut observe = |_: &_| if stop { Control::Stop } else { Control::Continue };
-            let mut save = |state: &Checkpoint| state.save(&path, "run");
+            let mut save = |state: &Checkpoint| state.save(&path, "run", &Beside::default());
             match model.fit(&corpus, &settings(), from.take(), &mut observe, &mut save) {
                 Ok(trained) => break trained,
-                Err(Error::Interrupted { .. }) => from = Some(Checkpoint::load(&path, "run").unwrap()),
+                Err(Error::Interrupted { .. }) => from = Some(Checkpoint::load(&path, "run").unwrap().checkpoint),
                 Err(other) => panic!("{name}: {other}"),
             }
             stops += 1;
@@ -127,8 +127,11 @@ fn a_checkpoint_of_another_run_or_with_changed_bytes_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.checkpoint");
     let table = || SharedRows::zeroed(3, 4).unwrap();
-    Checkpoint { next_chunk: 7, input: table(), output: table() }.save(&path, "mine").unwrap();
-    assert_eq!(Checkpoint::load(&path, "mine").unwrap().next_chunk, 7);
+    Checkpoint { next_chunk: 7, input: table(), output: table() }
+        .save(&path, "mine", &Beside { note: "n", kept: &[&table()] })
+        .unwrap();
+    let resumed = Checkpoint::load(&path, "mine").unwrap();
+    assert_eq!((resumed.checkpoint.next_chunk, resumed.note.as_str(), resumed.kept.len()), (7, "n", 1));
     let error = Checkpoint::load(&path, "yours").unwrap_err();
     assert!(error.to_string().contains("belongs to another run"), "{error}");
     let tables = path.join("tables.safetensors");

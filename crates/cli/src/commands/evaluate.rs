@@ -1,7 +1,8 @@
-//! `vecinity evaluate`: how good is a model? Analogies and word similarity.
+//! `vecinity evaluate`: how good is a model? Analogies and word similarity; or what was measured of items.
 
 use crate::args::Vectors;
 use crate::choices::choice;
+use crate::figures;
 use crate::output::{GateFailed, Output};
 use crate::table;
 use clap::Args;
@@ -11,10 +12,13 @@ use std::str::FromStr;
 use vecinity::Error;
 use vecinity::ask::Method;
 use vecinity::error::{grouped, shown};
+use vecinity::eval::recommend::{LENGTHS, Metrics};
 use vecinity::eval::{AnalogyReport, Options, Pairs, Questions, Share, SimilarityReport, Words};
 use vecinity::model_dir::Model;
+use vecinity::recommend::{Evaluation, MetricsFile};
 
-/// Quality of word vectors: analogies and similarity judged by people, with 95 % intervals.
+/// Quality of a model, with 95 % intervals: of items what was measured on held-out events beside the baselines; of words
+/// analogies and similarity judged by people.
 ///
 /// Analogy files hold four words a line and ': name' before each section (Google's questions-words.txt); similarity
 /// files hold two words and a score a line. Words are compared in lower case.
@@ -22,18 +26,19 @@ use vecinity::model_dir::Model;
 #[command(after_help = "Examples:
   vecinity evaluate words.model --analogies questions-words.txt --similarity wordsim353.tsv simlex999.tsv
   vecinity evaluate words.model --analogies questions-words.txt --min analogies=50 --min semantic=60
+  vecinity evaluate shop.model --min hr@10=0.2
 
-What --min knows: analogies, semantic, syntactic (over all files), similarity (the mean of the sets), and the
+What --min knows, of items (shares, 0 to 1): hr@10, ndcg@10, recall@10, the same at 20 and 50, mrr, coverage; of words (percent):
+analogies, semantic, syntactic (over all files), similarity (the mean of the sets), and the
 name of a similarity set (its file without ending) or of a section. Exit code 4 if a figure is lower.")]
-#[command(group = clap::ArgGroup::new("test").required(true).multiple(true))]
 pub(crate) struct Evaluate {
     /// The model folder.
     model: PathBuf,
     /// Files of analogy questions.
-    #[arg(long, num_args = 1.., value_name = "FILE", group = "test")]
+    #[arg(long, num_args = 1.., value_name = "FILE")]
     analogies: Vec<PathBuf>,
     /// Files of word pairs with a score each.
-    #[arg(long, num_args = 1.., value_name = "FILE", group = "test")]
+    #[arg(long, num_args = 1.., value_name = "FILE")]
     similarity: Vec<PathBuf>,
     /// Ask analogies of the N most frequent words only; 0: of all.
     #[arg(long, value_name = "N", default_value_t = Options::default().restrict)]
@@ -49,7 +54,7 @@ pub(crate) struct Evaluate {
     keep_case: bool,
     #[command(flatten)]
     vectors: Vectors,
-    /// Fail (exit code 4) if a figure, in percent, is lower than this.
+    /// Fail (exit code 4) if a figure is lower than this.
     #[arg(long, value_name = "NAME=VALUE")]
     min: Vec<Gate>,
     /// Seed of the intervals.
@@ -97,6 +102,9 @@ struct Checked {
 
 impl Evaluate {
     pub(crate) fn run(self, output: Output) -> anyhow::Result<()> {
+        if self.analogies.is_empty() && self.similarity.is_empty() {
+            return self.items(output);
+        }
         // All files are read before the model is: a typo in the last one should not cost a minute.
         let questions: vecinity::Result<Vec<_>> = self.analogies.iter().map(|path| Questions::read(path)).collect();
         let pairs: vecinity::Result<Vec<_>> = self.similarity.iter().map(|path| Pairs::read(path)).collect();
@@ -130,9 +138,51 @@ impl Evaluate {
             unknown(&set.name, &set.unknown, words.len(), output);
         }
         output.answer(&report, |to| write(&report, to))?;
-        let failed: Vec<_> = report.gates.iter().filter(|gate| !gate.passed).map(complaint).collect();
-        if failed.is_empty() { Ok(()) } else { Err(GateFailed(failed.join("; ")).into()) }
+        passed(&report.gates)
     }
+
+    /// What was measured when a model of items was trained.
+    fn items(self, output: Output) -> anyhow::Result<()> {
+        let model = Model::open(&self.model)?;
+        let Some(MetricsFile { evaluation, .. }) = &model.metrics else {
+            let what = format!("{} holds no measurements of items", self.model.display());
+            let advice = "of words: --analogies FILE, --similarity FILE; items are measured by vecinity train, unless --holdout none";
+            return Err(Error::data(what, advice).into());
+        };
+        let figures = evaluation.rows.first().map_or_else(Vec::new, |row| item_figures(&row.test));
+        let gates: vecinity::Result<Vec<_>> = self.min.iter().map(|gate| check(gate, &figures)).collect();
+        let report = ItemReport { evaluation, gates: gates? };
+        output.answer(&report, |to| {
+            figures::write_all(evaluation, to)?;
+            write_gates(&report.gates, to)
+        })?;
+        passed(&report.gates)
+    }
+}
+
+/// An error that names every gate that failed.
+fn passed(gates: &[Checked]) -> anyhow::Result<()> {
+    let failed: Vec<_> = gates.iter().filter(|gate| !gate.passed).map(complaint).collect();
+    if failed.is_empty() { Ok(()) } else { Err(GateFailed(failed.join("; ")).into()) }
+}
+
+#[derive(serde::Serialize)]
+struct ItemReport<'a> {
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<Checked>,
+}
+
+/// All figures of items by the names that `--min` knows.
+fn item_figures(metrics: &Metrics) -> Vec<(String, Option<f64>)> {
+    let mut figures = Vec::new();
+    for (name, values) in [("hr", metrics.hr), ("ndcg", metrics.ndcg), ("recall", metrics.recall)] {
+        figures.extend(LENGTHS.iter().zip(values).map(|(length, value)| (format!("{name}@{length}"), Some(value))));
+    }
+    figures.push(("mrr".to_owned(), Some(metrics.mrr)));
+    figures.push(("coverage".to_owned(), Some(metrics.coverage)));
+    figures
 }
 
 /// Says which words of a set are unknown.
@@ -188,7 +238,7 @@ fn check(gate: &Gate, figures: &[(String, Option<f64>)]) -> vecinity::Result<Che
 
 fn complaint(gate: &Checked) -> String {
     match gate.value {
-        Some(value) => format!("{} is {value:.2}, below the minimum of {}", gate.name, gate.min),
+        Some(value) => format!("{} is {value:.4}, below the minimum of {}", gate.name, gate.min),
         None => format!("{} has no figure: too few words are known; the minimum is {}", gate.name, gate.min),
     }
 }
@@ -232,8 +282,12 @@ fn write(report: &Report<'_>, to: &mut dyn Write) -> io::Result<()> {
             .collect();
         table::write(to, &["  similarity", ">Spearman %", ">95 % interval", ">pairs", ">of"], &rows)?;
     }
-    for gate in &report.gates {
-        let value = gate.value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+    write_gates(&report.gates, to)
+}
+
+fn write_gates(gates: &[Checked], to: &mut dyn Write) -> io::Result<()> {
+    for gate in gates {
+        let value = gate.value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
         let verdict = if gate.passed { "pass" } else { "FAIL" };
         writeln!(to, "{verdict}  {} {value}, minimum {}", gate.name, gate.min)?;
     }

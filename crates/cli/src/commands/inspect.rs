@@ -1,21 +1,25 @@
 //! `vecinity inspect`: what a data file or a model is, before any work is spent on it.
 
-use super::train::{Settings, read, warn};
+use super::train::{Items, describe_items, read_text, warn_of_text};
 use crate::output::Output;
+use crate::settings::{Resolved, Settings};
 use anyhow::Result;
 use clap::Args;
 use std::io::Read;
 use std::path::Path;
 use vecinity::config::{Config, Kind};
 use vecinity::corpus::{Corpus, Report, Source, expand};
-use vecinity::error::grouped;
+use vecinity::error::{grouped, shown};
+use vecinity::eval::recommend::Holdout;
 use vecinity::model_dir::{Manifest, Model, Origin, Outputs};
 use vecinity::models::ModelConfig;
+use vecinity::vocab::Vocab;
 
 /// Look at data or a model: what is it, what would be trained, is it intact.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vecinity inspect book.txt
+  vecinity inspect clicks.csv
   vecinity inspect baskets.txt --kind set --min-count 10
   vecinity inspect words.model")]
 pub(crate) struct Inspect {
@@ -33,10 +37,21 @@ impl Inspect {
         {
             return model(Path::new(one), output);
         }
-        let config = self.settings.resolve(&self.what, output)?;
-        let corpus = read(&config, None, output)?;
-        warn(&config, &corpus, output);
-        dry_run(&config, &corpus, output)
+        let Resolved { config, guessed_kind } = self.settings.resolve(&self.what)?;
+        if config.data.kind == Kind::Text {
+            if guessed_kind {
+                output.say("kind    text (--kind text|sequence|set says otherwise)");
+            }
+            let corpus = read_text(&config, None, output)?;
+            warn_of_text(&config, &corpus, output);
+            return dry_run(&config, &corpus, output);
+        }
+        let metadata = super::train::load_metadata(&config)?;
+        let items = Items::read(config, guessed_kind, &self.settings, None, output)?;
+        if let Some(titles) = metadata {
+            titles.say(items.histories.items(), output)?;
+        }
+        dry_run_of_items(&items, output)
     }
 }
 
@@ -45,14 +60,11 @@ const PEEK: usize = 1 << 16;
 
 /// Guesses what the lines are: ids (mostly with digits) are a sequence, all else is text.
 /// Whether order means something cannot be seen, so sets must be named.
-pub(super) fn guess_kind(files: &[String]) -> Result<Kind> {
-    let Some(Source::File(path)) = expand(files)?.into_iter().next() else { return Ok(Kind::Text) };
+pub(crate) fn guess_kind(files: &[String]) -> Result<Kind> {
+    let Some(source) = expand(files)?.into_iter().next().filter(Source::rereadable) else { return Ok(Kind::Text) };
     let mut start = Vec::new();
-    Source::File(path.clone())
-        .open()?
-        .take(PEEK as u64)
-        .read_to_end(&mut start)
-        .map_err(vecinity::Error::io(path, "read"))?;
+    let unreadable = vecinity::Error::io(source.path(), "read");
+    source.open()?.take(PEEK as u64).read_to_end(&mut start).map_err(unreadable)?;
     let text = String::from_utf8_lossy(&start);
     let (mut tokens, mut ids) = (0, 0);
     for token in text.split_whitespace() {
@@ -85,7 +97,7 @@ pub(super) fn dry_run(config: &Config, corpus: &Corpus, output: Output) -> Resul
         most_frequent: vocab.iter().take(10).map(|(_, token, count)| (token, count)).collect(),
         config,
         memory_mib: ((2 * vocab.len() * row + vocab.len() * 40) >> 20) as u64 + 16,
-        seconds_estimate: seconds(config, corpus),
+        seconds_estimate: seconds(config, vocab, corpus.sequences()),
     };
     output.answer(&plan, |to| {
         let report = plan.report;
@@ -116,6 +128,57 @@ pub(super) fn dry_run(config: &Config, corpus: &Corpus, output: Output) -> Resul
     })
 }
 
+#[derive(serde::Serialize)]
+struct ItemPlan<'a> {
+    report: &'a vecinity::events::Report,
+    warnings: Vec<String>,
+    most_frequent: Vec<(&'a str, u64)>,
+    config: &'a Config,
+    memory_mib: u64,
+    seconds_estimate: f64,
+}
+
+/// Shows what training on items would do; what was found is said already.
+pub(super) fn dry_run_of_items(items: &Items, output: Output) -> Result<()> {
+    let Items { config, histories, report, .. } = items;
+    let vocab = histories.items();
+    let row = config.train.dim.next_multiple_of(16) * 4;
+    // Tables in training, the best so far, and the copies that are asked; events with times and weights.
+    let bytes = 8 * vocab.len() * row + histories.events() * 24;
+    let plan = ItemPlan {
+        report,
+        warnings: items.warnings(),
+        most_frequent: vocab.iter().take(10).map(|(_, token, count)| (token, count)).collect(),
+        config,
+        memory_mib: (bytes >> 20) as u64 + 16,
+        seconds_estimate: seconds(config, vocab, histories.len()),
+    };
+    output.answer(&plan, |to| {
+        // What is talk beside training is the answer here.
+        if !output.talks() {
+            for (name, text) in describe_items(items) {
+                writeln!(to, "{name:<8}{text}")?;
+            }
+        }
+        let top: Vec<_> = plan.most_frequent.iter().map(|(t, n)| format!("{} {}", shown(t), grouped(*n))).collect();
+        writeln!(to, "top     {}", top.join(" · "))?;
+        writeln!(to, "model   {}", describe(config))?;
+        let default = if histories.ordered() { Holdout::Last } else { Holdout::Basket };
+        let holdout = config.evaluate.holdout.unwrap_or(default);
+        writeln!(to, "judged  by holding out: {holdout} (--holdout says otherwise)")?;
+        writeln!(
+            to,
+            "needs   about {} MiB of memory and, roughly, {} of training on {} thread{}, three times that with tuning and judging",
+            plan.memory_mib,
+            human_time(plan.seconds_estimate),
+            config.train.threads,
+            if config.train.threads == 1 { "" } else { "s" }
+        )?;
+        let files = config.data.files.join(" ");
+        writeln!(to, "Next:   vecinity train {files} -o NAME.model --kind {}", config.data.kind.name())
+    })
+}
+
 /// The model in one line.
 fn describe(config: &Config) -> String {
     let train = &config.train;
@@ -135,13 +198,13 @@ fn describe(config: &Config) -> String {
 }
 
 /// A rough guess from the multiply-adds of the training block at 30 GFLOP/s a thread.
-fn seconds(config: &Config, corpus: &Corpus) -> f64 {
-    let keep = vecinity::train::survival(corpus.vocab(), config.train.subsample);
-    let kept: f64 = keep.iter().zip(corpus.vocab().counts()).map(|(k, &n)| k * n as f64).sum();
+fn seconds(config: &Config, vocab: &Vocab, sequences: usize) -> f64 {
+    let keep = vecinity::train::survival(vocab, config.train.subsample);
+    let kept: f64 = keep.iter().zip(vocab.counts()).map(|(k, &n)| k * n as f64).sum();
     let pairs = match &config.model {
         ModelConfig::Word2vec(m) => (m.window + 1) as f64 * (1 + m.negatives) as f64,
         ModelConfig::Item2vec(m) => {
-            let mean = kept / corpus.sequences().max(1) as f64;
+            let mean = kept / sequences.max(1) as f64;
             mean.max(1.0) * 2.0 + m.negatives as f64 * 2.0
         }
     };
@@ -184,6 +247,14 @@ fn model(path: &Path, output: Output) -> Result<()> {
         };
         let bytes: u64 = files.values().map(|f| f.bytes).sum();
         writeln!(to, "holds   {second}; {} files, {:.1} MB, all checksums right", files.len(), bytes as f64 / 1e6)?;
+        if let Some(recipe) = &model.recipe {
+            writeln!(to, "recipe  {recipe}")?;
+        }
+        if let Some(metrics) = &model.metrics {
+            let test = metrics.evaluation.rows.first().map(|row| &row.test);
+            let (hr, ndcg) = test.map_or((0.0, 0.0), |test| (test.hr[0], test.ndcg[0]));
+            writeln!(to, "test    HR@10 {hr:.4}, NDCG@10 {ndcg:.4}: {}", metrics.evaluation.verdict)?;
+        }
         if let Some(metadata) = model.embeddings.metadata() {
             writeln!(to, "titles  {} rows, columns {}", metadata.len(), metadata.columns().join(", "))?;
         }

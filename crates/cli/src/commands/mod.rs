@@ -1,6 +1,11 @@
 //! The subcommands, one file each.
 
+mod cluster;
+mod compare;
+mod completions;
+mod config;
 mod demo;
+mod diff;
 mod evaluate;
 mod export;
 mod import;
@@ -9,6 +14,8 @@ mod neighbors;
 mod outlier;
 mod phrases;
 mod query;
+mod recommend;
+mod report;
 mod similarity;
 mod train;
 mod verify;
@@ -16,6 +23,7 @@ mod why;
 mod word2vec;
 
 use crate::output::Output;
+pub(crate) use inspect::guess_kind;
 
 /// What the user wants to do.
 #[derive(Debug, clap::Subcommand)]
@@ -24,6 +32,7 @@ pub(crate) enum Command {
     Inspect(Box<inspect::Inspect>),
     Train(Box<train::Train>),
     Query(query::Query),
+    Recommend(Box<recommend::Recommend>),
     Evaluate(evaluate::Evaluate),
     #[command(visible_aliases = ["nn", "similar"])]
     Neighbors(neighbors::Neighbors),
@@ -34,8 +43,14 @@ pub(crate) enum Command {
     Phrases(phrases::Phrases),
     Import(import::Import),
     Export(export::Export),
+    Compare(compare::Compare),
+    Cluster(cluster::Cluster),
+    Report(report::Report),
+    Diff(diff::Diff),
     Verify(verify::Verify),
     Word2vec(word2vec::Word2vec),
+    Config(Box<config::Config>),
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -46,6 +61,7 @@ impl Command {
             Self::Inspect(command) => command.run(output),
             Self::Train(command) => command.run(output),
             Self::Query(command) => command.run(output),
+            Self::Recommend(command) => command.run(output),
             Self::Evaluate(command) => command.run(output),
             Self::Neighbors(command) => command.run(output),
             Self::Similarity(command) => command.run(output),
@@ -55,8 +71,14 @@ impl Command {
             Self::Phrases(command) => command.run(output),
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
+            Self::Compare(command) => command.run(output),
+            Self::Cluster(command) => command.run(output),
+            Self::Diff(command) => command.run(output),
+            Self::Report(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),
+            Self::Config(command) => command.run(output),
+            Self::Completions(command) => command.run(),
         }
     }
 }

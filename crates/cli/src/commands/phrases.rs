@@ -4,18 +4,19 @@ use crate::choices::choice;
 use crate::output::Output;
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use std::io::{Read, Write};
-use std::path::PathBuf;
-use vecinity::corpus::{Learning, Options, Phrases as Learned, Tokens, expand, read};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use vecinity::Error;
+use vecinity::corpus::{Learning, Options, Phrases as Learned, Tokens, expand};
 use vecinity::error::grouped;
-use vecinity::{Error, publish};
+use vecinity::publish::{self, Packed, Packing};
 
 /// Learn and apply phrases such as new york -> `new_york`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vecinity phrases learn news.txt -o news.phrases --show 20
   vecinity train news.txt -o news.model --phrases news.phrases
-  vecinity phrases apply news.phrases news.txt -o joined.txt")]
+  vecinity phrases apply news.phrases news.txt -o joined.txt.gz")]
 pub(crate) struct Phrases {
     #[command(subcommand)]
     what: What,
@@ -64,10 +65,10 @@ struct Learn {
 struct Apply {
     /// The phrase file.
     phrases: PathBuf,
-    /// The text (UTF-8, tokens between white space).
+    /// The text: files, folders, patterns, or - for standard input (UTF-8, tokens between white space).
     #[arg(required = true)]
     data: Vec<String>,
-    /// Where to write; - is standard output.
+    /// Where to write, packed if the name ends in .gz or .zst; - is standard output.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -121,22 +122,23 @@ impl Apply {
     fn run(self) -> Result<()> {
         let learned = Learned::open(&self.phrases)?;
         let sources = expand(&self.data)?;
-        // Checks the text first (encoding, packing), with the positions that reading reports.
-        let mut joined = Vec::new();
-        for source in &sources {
-            let mut bytes = Vec::new();
-            source.open()?.read_to_end(&mut bytes).map_err(Error::io(source.path(), "read"))?;
-            if let Ok(text) = std::str::from_utf8(&bytes) {
-                joined.extend_from_slice(learned.apply(text).as_bytes());
-            } else {
-                read(std::slice::from_ref(source), &Options { min_count: 1, ..Options::default() })?;
-            }
-        }
         if self.output.as_os_str() == "-" {
-            std::io::stdout().write_all(&joined)?;
-            return Ok(());
+            let name = Path::new("standard output");
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            let written = learned.rewrite(&sources, &mut out, name);
+            return match written.and_then(|()| out.flush().map_err(Error::io(name, "write"))) {
+                // The reader of a pipe may stop early; that is no failure.
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::BrokenPipe => Ok(()),
+                result => Ok(result?),
+            };
         }
-        publish::file(&self.output, |to| publish::write_all(to, &self.output, &joined))?;
+        let (_, packing) = Packing::of(&self.output.to_string_lossy());
+        let write = |error| Error::io(&self.output, "write")(error);
+        publish::file(&self.output, |to| {
+            let mut packed = Packed::new(packing, to).map_err(write)?;
+            learned.rewrite(&sources, &mut packed, &self.output)?;
+            packed.finish().map_err(write)
+        })?;
         Ok(())
     }
 }

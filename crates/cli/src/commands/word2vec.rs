@@ -1,6 +1,6 @@
 //! `vecinity word2vec`: the flags of the C program, for those who come from it.
 
-use super::train::read;
+use super::train::read_text;
 use crate::output::Output;
 use anyhow::Result;
 use clap::Args;
@@ -102,7 +102,7 @@ fn alike(a: &str, b: &str) -> f64 {
 impl Word2vec {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         if self.flags.is_empty() || self.flags.iter().any(|f| f == "-h" || f == "--help") {
-            return output.answer(&HELP, |to| writeln!(to, "{HELP}"));
+            return output.text_by_nature().answer(&HELP, |to| writeln!(to, "{HELP}"));
         }
         let flags = Flags::parse(&self.flags)?;
         let config = configure(&flags)?;
@@ -116,7 +116,7 @@ impl Word2vec {
             .into());
         }
         let binary = flags.number("binary", 0u8)? != 0;
-        let corpus = read(&config, None, output)?;
+        let corpus = read_text(&config, None, output)?;
         if let Some(path) = saved_vocab {
             let mut text = String::new();
             for (_, token, count) in corpus.vocab().iter() {

@@ -7,17 +7,20 @@
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Result, shown};
 use crate::id::TokenId;
+use crate::vocab::Vocab;
 use hashbrown::HashMap;
 use std::sync::OnceLock;
 
 /// How many suggestions an error makes.
 const SUGGESTIONS: usize = 3;
 
+type Titles = HashMap<String, Vec<TokenId>, foldhash::fast::FixedState>;
+
 /// Looks up the tokens of one model. The titles are gathered at the first text that is no token.
 #[derive(Debug)]
 pub struct Resolver<'a> {
     embeddings: &'a Embeddings,
-    titles: OnceLock<HashMap<String, Vec<TokenId>, foldhash::fast::FixedState>>,
+    titles: OnceLock<Titles>,
 }
 
 impl<'a> Resolver<'a> {
@@ -91,28 +94,50 @@ impl<'a> Resolver<'a> {
     }
 
     /// Tokens that `text` may stand for, and what to type for them: tokens spelt alike, then titles that
-    /// contain it.
+    /// contain it, then titles spelt alike.
     fn suggest(&self, text: &str) -> Vec<(TokenId, String)> {
         let vocab = self.embeddings.vocab();
         let mut found: Vec<_> =
             vocab.suggest(text, SUGGESTIONS).into_iter().map(|id| (id, vocab.token(id).to_owned())).collect();
-        if let Some(metadata) = self.embeddings.metadata().filter(|_| found.len() < SUGGESTIONS) {
-            let titled = metadata.find_title(text).into_iter().filter_map(|token| {
-                let id = vocab.get(token)?;
-                let new = found.iter().all(|(known, _)| *known != id);
-                new.then(|| (id, metadata.title(token).unwrap_or(token).to_owned()))
-            });
-            let titled: Vec<_> = titled.take(SUGGESTIONS - found.len()).collect();
-            found.extend(titled);
+        let Some(metadata) = self.embeddings.metadata() else { return found };
+        let mut add = |id: TokenId| {
+            if found.len() < SUGGESTIONS && found.iter().all(|(known, _)| *known != id) {
+                let token = vocab.token(id);
+                found.push((id, metadata.title(token).unwrap_or(token).to_owned()));
+            }
+            found.len() < SUGGESTIONS
+        };
+        let containing = metadata.find_title(text);
+        if containing.into_iter().filter_map(|token| vocab.get(token)).all(&mut add) {
+            self.alike(text).into_iter().all(add);
         }
         found
     }
 
+    /// The tokens whose titles are spelt like `text`, the likeliest first.
+    fn alike(&self, text: &str) -> Vec<TokenId> {
+        let titles = self.titles();
+        let mut spelt = Vocab::default();
+        let mut tokens = Vec::new();
+        for (title, ids) in titles {
+            let Some(&id) = ids.first().filter(|_| !title.is_empty()) else { continue };
+            if spelt.push(title, self.embeddings.vocab().count(id)).is_ok() {
+                tokens.push(id);
+            }
+        }
+        spelt.suggest(text, SUGGESTIONS).into_iter().map(|title| tokens[title.row()]).collect()
+    }
+
     /// The tokens with a title.
     fn titled(&self, title: &str) -> &[TokenId] {
-        let Some(metadata) = self.embeddings.metadata() else { return &[] };
-        let titles = self.titles.get_or_init(|| {
-            let mut titles: HashMap<String, Vec<TokenId>, _> = HashMap::default();
+        self.titles().get(&title.to_lowercase()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tokens of each title in lower case, as it is and without its last remark.
+    fn titles(&self) -> &Titles {
+        self.titles.get_or_init(|| {
+            let mut titles = Titles::default();
+            let Some(metadata) = self.embeddings.metadata() else { return titles };
             for token in metadata.ids() {
                 let Some((title, id)) = metadata.title(token).zip(self.embeddings.vocab().get(token)) else { continue };
                 let title = title.to_lowercase();
@@ -122,8 +147,7 @@ impl<'a> Resolver<'a> {
                 titles.entry(title).or_default().push(id);
             }
             titles
-        });
-        titles.get(&title.to_lowercase()).map_or(&[], Vec::as_slice)
+        })
     }
 }
 
@@ -170,5 +194,8 @@ mod tests {
         let error = resolver.resolve("sych").unwrap_err();
         assert_eq!(error.advice().unwrap(), "did you mean: Psycho (1960) (1) · Psycho (1998) (1)");
         assert_eq!(resolver.resolve_fuzzy("sych").unwrap(), (TokenId(2), true));
+        // So is a title that is spelt alike.
+        let error = resolver.resolve("Pyscho (1989)").unwrap_err();
+        assert_eq!(error.advice().unwrap(), "did you mean: Psycho (1998) (1) · Psycho (1960) (1)");
     }
 }

@@ -6,7 +6,7 @@ use super::phrases::Phrases;
 use super::source::Source;
 use super::text::{BadByte, BadUtf8, Blocks, TextBlock, check, count_lines};
 use super::tokens::{Tokens, is_han_run};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::histories::Numbers;
 use crate::vocab::Vocab;
 use std::borrow::Cow;
@@ -98,6 +98,9 @@ pub fn read(sources: &[Source], options: &Options) -> Result<Corpus> {
     if options.min_count == 0 {
         return Err(Error::setting("min_count", 0, "at least 1"));
     }
+    if options.max_vocab == Some(0) {
+        return Err(Error::setting("max_vocab", 0, "at least 1"));
+    }
     let folder = options.work_dir.clone().unwrap_or_else(std::env::temp_dir);
     let limit = options.max_vocab.map_or(DISTINCT, |most| most.saturating_mul(4).clamp(100_000, DISTINCT));
     let mut merger = Merger {
@@ -111,7 +114,7 @@ pub fn read(sources: &[Source], options: &Options) -> Result<Corpus> {
         report: Report { files: sources.len(), ..Report::default() },
         folder: &folder,
     };
-    let mut blocks = Blocks::new(sources, encoding, options.tokens.cut_anywhere());
+    let mut blocks = Blocks::new(sources, encoding, options.bad_utf8, options.tokens.cut_anywhere());
     if options.threads <= 1 {
         while let Some(block) = blocks.next_block()? {
             merger.merge(Counted::new(block, options))?;
@@ -272,7 +275,7 @@ impl Merger<'_> {
             hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
         }
         let fingerprint = hasher.finalize().to_hex().to_string();
-        Ok(Corpus { vocab, tokens, ends, fingerprint, report })
+        Ok(Corpus { vocab, tokens, ends, chances: None, fingerprint, report })
     }
 }
 
@@ -285,7 +288,13 @@ fn final_ids(table: &Table, options: &Options, report: &Report) -> Result<(Vocab
     });
     order.truncate(options.max_vocab.unwrap_or(usize::MAX));
     if order.is_empty() {
-        return Err(if report.tokens == 0 {
+        return Err(if report.tokens == 0 && report.skipped_lines > 0 {
+            let lines = counted(report.skipped_lines, "line");
+            Error::data(
+                format!("nothing to read: {lines} left out since they are not UTF-8, and no token besides"),
+                "--encoding latin1 (or gbk, ...) reads them; --bad-utf8 fail says where the first bad byte is",
+            )
+        } else if report.tokens == 0 {
             Error::data("nothing to read: the input holds no token", "give at least one line with a few tokens")
         } else {
             Error::data(

@@ -42,6 +42,8 @@ pub struct Corpus {
     vocab: Vocab,
     tokens: Numbers<u32>,
     ends: Numbers<u64>,
+    /// The chance of each token to be learned from in an epoch, if not all have the same.
+    chances: Option<Vec<f32>>,
     fingerprint: String,
     report: Report,
 }
@@ -52,11 +54,15 @@ impl Corpus {
     /// Counts and rows are those of these sequences alone: an item that does not occur in them at least
     /// `min_count` times is not in the vocabulary, and sequences without any item left are dropped.
     ///
+    /// * `weights`: of all events, one behind the other. An event is learned from with a chance in proportion to
+    ///   its weight; the tenth of the events that weigh most have the chance 1.
+    ///
     /// # Errors
     /// [`Error::Data`] if no item is left.
     pub fn from_sequences<'a>(
         items: &Vocab,
         sequences: impl Iterator<Item = &'a [u32]> + Clone,
+        weights: Option<&[f32]>,
         min_count: u64,
     ) -> Result<Self> {
         let mut counts = vec![0u64; items.len()];
@@ -82,6 +88,11 @@ impl Corpus {
         }
         let vocab = Vocab::from_counts(order.iter().map(|&row| (token(row), counts[row as usize])))?;
         let (mut tokens, mut ends, mut report) = (Vec::new(), Vec::new(), Report::default());
+        let chances = weights.map(|weights| {
+            let certain = certain(weights);
+            let kept = sequences.clone().flatten().zip(weights).filter(|(item, _)| rows[**item as usize] != u32::MAX);
+            kept.map(|(_, weight)| (weight / certain).min(1.0)).collect::<Vec<f32>>()
+        });
         for sequence in sequences {
             let before = tokens.len();
             tokens.extend(sequence.iter().map(|&item| rows[item as usize]).filter(|&row| row != u32::MAX));
@@ -99,6 +110,9 @@ impl Corpus {
         for number in &tokens {
             hasher.update(&number.to_le_bytes());
         }
+        for chance in chances.iter().flatten() {
+            hasher.update(&chance.to_le_bytes());
+        }
         for end in &ends {
             hasher.update(&u64::to_le_bytes(*end));
         }
@@ -106,7 +120,7 @@ impl Corpus {
             hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
         }
         let fingerprint = hasher.finalize().to_hex().to_string();
-        Ok(Self { vocab, tokens: tokens.into(), ends: ends.into(), fingerprint, report })
+        Ok(Self { vocab, tokens: tokens.into(), ends: ends.into(), chances, fingerprint, report })
     }
 
     /// The tokens that occur, with their counts in this corpus.
@@ -119,6 +133,12 @@ impl Corpus {
     #[must_use]
     pub fn tokens(&self) -> &[u32] {
         self.tokens.as_slice()
+    }
+
+    /// The chance of each token to be learned from in an epoch, in `[0, 1]`; `None`: all are.
+    #[must_use]
+    pub fn chances(&self) -> Option<&[f32]> {
+        self.chances.as_deref()
     }
 
     /// Where each sequence ends in [`Corpus::tokens`]: rising, the last is its length.
@@ -151,4 +171,12 @@ impl Corpus {
     pub fn report(&self) -> &Report {
         &self.report
     }
+}
+
+/// The weight that the heaviest tenth of the events have at least: these are certain to be learned from.
+fn certain(weights: &[f32]) -> f32 {
+    let mut sorted = weights.to_vec();
+    let at = sorted.len() * 9 / 10;
+    let found = if sorted.is_empty() { 1.0 } else { *sorted.select_nth_unstable_by(at, f32::total_cmp).1 };
+    found.max(f32::MIN_POSITIVE)
 }

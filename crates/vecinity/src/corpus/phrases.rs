@@ -8,6 +8,7 @@
 //! token, count and score.
 
 use super::source::Source;
+use super::text::{BadUtf8, Blocks, check, count_lines};
 use super::{Options, read};
 use crate::error::{Error, Place, Result, shown};
 use crate::publish;
@@ -126,6 +127,28 @@ impl Phrases {
             text = out;
         }
         text
+    }
+
+    /// Writes the text of `sources` with all phrases joined, a block at a time; each source ends with a line end.
+    /// A phrase across the cut of a line of several MiB is not joined, as it is not in [`read`].
+    ///
+    /// # Errors
+    /// As [`read`] for what it reads, and [`Error::Io`] that names `path` for what is written.
+    pub fn rewrite(&self, sources: &[Source], to: &mut impl std::io::Write, path: &Path) -> Result<()> {
+        let mut blocks = Blocks::new(sources, encoding_rs::UTF_8, BadUtf8::Fail, false);
+        let mut lines = 0;
+        while let Some(block) = blocks.next_block()? {
+            let ends = count_lines(&block.bytes);
+            let text = check(block.bytes, BadUtf8::Fail).map_err(|bad| bad.error(&sources[block.source], lines))?.text;
+            let mut joined = self.apply(&text);
+            if !joined.is_empty() && !joined.ends_with('\n') {
+                // Cut between two tokens, or the end of the source.
+                joined.push(if block.last { '\n' } else { ' ' });
+            }
+            publish::write_all(to, path, joined.as_bytes())?;
+            lines = if block.last { 0 } else { lines + ends };
+        }
+        Ok(())
     }
 
     /// Writes a phrase file.

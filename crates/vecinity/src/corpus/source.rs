@@ -18,12 +18,16 @@ pub enum Source {
 /// glob (`logs/*.txt.gz`), or `-`. Files of a folder or glob go by name, so that every run reads the same order.
 ///
 /// # Errors
-/// [`Error::Input`] if nothing matches; [`Error::Io`] if something named cannot be looked at.
+/// [`Error::Input`] if nothing matches; [`Error::Data`] for an empty name; [`Error::Io`] if something named cannot be looked at.
 pub fn expand(arguments: &[impl AsRef<str>]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for argument in arguments.iter().map(AsRef::as_ref) {
         let path = Path::new(argument);
         let before = sources.len();
+        if argument.is_empty() {
+            let advice = "an empty shell variable? name a file, or - for standard input";
+            return Err(Error::data("the name of a file is empty", advice));
+        }
         if argument == "-" {
             if sources.contains(&Source::Stdin) {
                 return Err(Error::input(Place::file("-"), "named twice", "standard input can be read only once"));
@@ -90,6 +94,13 @@ impl Source {
             Self::File(path) => path.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len()),
             Self::Stdin => None,
         }
+    }
+
+    /// Whether it can be read again from the start, as a guess by its first bytes must: true for regular files, not
+    /// for standard input, pipes and devices.
+    #[must_use]
+    pub fn rereadable(&self) -> bool {
+        self.size().is_some()
     }
 
     /// Opens the stream and unpacks it if it begins with the magic bytes of gzip or zstd.

@@ -2,7 +2,7 @@
 
 use super::source::Source;
 use crate::error::{Error, Place, Result};
-use encoding_rs::{CoderResult, Decoder, Encoding};
+use encoding_rs::{Decoder, DecoderResult, Encoding};
 use std::io::{self, Read};
 
 /// Bytes of a block; large enough to amortise its hash table, small enough for the cache of all threads.
@@ -43,6 +43,7 @@ pub(super) struct TextBlock {
 pub(super) struct Blocks<'a> {
     sources: &'a [Source],
     encoding: &'static Encoding,
+    rule: BadUtf8,
     /// Whether a block may also end between any two characters (text without spaces).
     cut_anywhere: bool,
     current: Option<Current>,
@@ -54,13 +55,16 @@ struct Current {
     decoder: Option<Decoder>,
     /// Bytes read but not yet handed out.
     rest: Vec<u8>,
+    /// Bytes of text handed out.
     offset: u64,
+    /// Bytes given to the decoder.
+    decoded: u64,
     first: bool,
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn new(sources: &'a [Source], encoding: &'static Encoding, cut_anywhere: bool) -> Self {
-        Self { sources, encoding, cut_anywhere, current: None, next: 0 }
+    pub(super) fn new(sources: &'a [Source], encoding: &'static Encoding, rule: BadUtf8, cut_anywhere: bool) -> Self {
+        Self { sources, encoding, rule, cut_anywhere, current: None, next: 0 }
     }
 
     /// The next block, or `None` behind the last source.
@@ -70,12 +74,12 @@ impl<'a> Blocks<'a> {
                 let Some(source) = self.sources.get(self.next) else { return Ok(None) };
                 let decoder = (self.encoding != encoding_rs::UTF_8).then(|| self.encoding.new_decoder());
                 let reader = source.open()?;
-                self.current = Some(Current { reader, decoder, rest: Vec::new(), offset: 0, first: true });
+                self.current = Some(Current { reader, decoder, rest: Vec::new(), offset: 0, decoded: 0, first: true });
                 self.next += 1;
             }
             let Some(current) = self.current.as_mut() else { continue };
             let source = &self.sources[self.next - 1];
-            let ended = current.fill(source, BLOCK)?;
+            let ended = current.fill(source, BLOCK, self.rule)?;
             if std::mem::take(&mut current.first) {
                 check_beginning(source, &current.rest)?;
                 if current.rest.starts_with(b"\xef\xbb\xbf") {
@@ -108,7 +112,7 @@ impl<'a> Blocks<'a> {
 
 impl Current {
     /// Reads until `rest` holds `wanted` bytes; whether the source ended before.
-    fn fill(&mut self, source: &Source, wanted: usize) -> Result<bool> {
+    fn fill(&mut self, source: &Source, wanted: usize, rule: BadUtf8) -> Result<bool> {
         if let Some(decoder) = self.decoder.as_mut() {
             let mut raw = vec![0u8; 1 << 16];
             while self.rest.len() < wanted {
@@ -118,11 +122,25 @@ impl Current {
                     let room = decoder.max_utf8_buffer_length(from.len()).unwrap_or(from.len() * 3 + 16);
                     let start = self.rest.len();
                     self.rest.resize(start + room, 0);
-                    let (result, read, written, _) = decoder.decode_to_utf8(from, &mut self.rest[start..], n == 0);
+                    let (result, read, written) =
+                        decoder.decode_to_utf8_without_replacement(from, &mut self.rest[start..], n == 0);
                     self.rest.truncate(start + written);
                     from = &from[read..];
-                    if result == CoderResult::InputEmpty {
-                        break;
+                    self.decoded += read as u64;
+                    match result {
+                        DecoderResult::InputEmpty => break,
+                        DecoderResult::OutputFull => {}
+                        // A line cannot be skipped for what it held: there is no telling where it ends.
+                        DecoderResult::Malformed(bad, behind) if rule == BadUtf8::Fail => {
+                            let place = Place::byte(source.path(), self.decoded + 1 - u64::from(bad + behind));
+                            let what = format!("this is not {}", decoder.encoding().name());
+                            return Err(Error::input(
+                                place,
+                                what,
+                                "check --encoding; --bad-utf8 replace goes on without",
+                            ));
+                        }
+                        DecoderResult::Malformed(..) => self.rest.extend_from_slice("\u{fffd}".as_bytes()),
                     }
                 }
                 if n == 0 {
@@ -252,13 +270,16 @@ pub(super) struct BadByte {
     pub(super) column: u64,
     /// The byte itself.
     pub(super) byte: u8,
+    /// Whether it begins half of a pair of UTF-16, which is no character: ED A0..BF.
+    pub(super) surrogate: bool,
 }
 
 impl BadByte {
     fn at(bytes: &[u8], at: usize) -> Self {
         let before = &bytes[..at];
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
-        Self { lines: count_lines(before), column: (at - line_start) as u64, byte: bytes[at] }
+        let surrogate = bytes[at] == 0xed && bytes.get(at + 1).is_some_and(|next| (0xa0..=0xbf).contains(next));
+        Self { lines: count_lines(before), column: (at - line_start) as u64, byte: bytes[at], surrogate }
     }
 
     /// The error, given the lines of the source before the block.
@@ -269,10 +290,18 @@ impl BadByte {
             byte: Some(self.column + 1),
         };
         if self.byte == 0 {
+            // The high byte of a Latin letter is 0: it comes first in big-endian UTF-16.
+            let first = lines_before + self.lines == 0 && self.column.is_multiple_of(2);
+            let encoding = if first { "utf-16be" } else { "utf-16le" };
+            let advice =
+                format!("binary or UTF-16? try --encoding {encoding}; --bad-utf8 replace reads it all the same");
+            return Error::input(place, "a NUL byte; this is not text", advice);
+        }
+        if self.surrogate {
             return Error::input(
                 place,
-                "a NUL byte; this is not text",
-                "binary or UTF-16? try --encoding utf-16le; --bad-utf8 replace reads it all the same",
+                "a lone surrogate (half of a UTF-16 pair), expected UTF-8",
+                "--bad-utf8 skip|replace goes on without; whatever wrote the file cut a character in two",
             );
         }
         Error::input(

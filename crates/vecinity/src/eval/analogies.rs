@@ -234,6 +234,7 @@ mod tests {
     use super::super::words::tests::words;
     use super::*;
     use crate::ask::Method;
+    use crate::index::Metric;
 
     fn model() -> Words {
         words(
@@ -282,6 +283,16 @@ mod tests {
         assert_eq!(report.all.correct, 0);
         let report = ask("man woman apple queen\n", &Options { restrict: 5, ..Options::default() });
         assert_eq!(report.all.correct, 1);
+    }
+
+    #[test]
+    fn distances_find_what_is_near_and_products_what_is_long() {
+        // q = b - a + c = (2, 1): near by is (2, 0), the largest product has (9, 0).
+        let rows =
+            [("a", [0.0, 1.0]), ("b", [1.0, 1.0]), ("c", [1.0, 1.0]), ("near", [2.0, 0.0]), ("long", [9.0, 0.0])];
+        let set = Questions::parse("a b c near\n", "q.txt".as_ref()).unwrap();
+        let right = |metric| set.evaluate(&words(&rows, false).compared_by(metric), &Options::default()).all.correct;
+        assert_eq!((right(Metric::Euclidean), right(Metric::Dot)), (1, 0));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use super::{Options, Words, lines, stats};
 use crate::error::{Error, Place, Result, shown};
 use crate::rng::Rng;
 use std::path::Path;
-use vecinity_kernel::vector::dot;
 
 /// A set of word pairs with scores given by people.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,16 +71,16 @@ impl Pairs {
         Ok(Self { name, pairs })
     }
 
-    /// Compares the cosines of the pairs with the people's scores. Pairs with an unknown word are skipped and
+    /// Compares how alike the pairs are (by cosine, or the metric of the words) with the people's scores. Pairs with an unknown word are skipped and
     /// counted.
     #[must_use]
     pub fn evaluate(&self, words: &Words, options: &Options) -> SimilarityReport {
         let mut unknown = Vec::new();
-        let (mut cosines, mut scores) = (Vec::new(), Vec::new());
+        let (mut alike, mut scores) = (Vec::new(), Vec::new());
         for (first, second, score) in &self.pairs {
             match (words.place(first), words.place(second)) {
                 (Some(a), Some(b)) => {
-                    cosines.push(f64::from(dot(&words.question(a), &words.answer(b))));
+                    alike.push(f64::from(words.alike(a, b)));
                     scores.push(*score);
                 }
                 (a, b) => {
@@ -93,17 +92,17 @@ impl Pairs {
         unknown.sort_unstable();
         unknown.dedup();
         // Two pairs always agree or disagree wholly.
-        let enough = cosines.len() > 2;
-        let percent = enough.then(|| stats::spearman(&cosines, &scores)).flatten().map(|rho| 100.0 * rho);
+        let enough = alike.len() > 2;
+        let percent = enough.then(|| stats::spearman(&alike, &scores)).flatten().map(|rho| 100.0 * rho);
         let interval = percent.and_then(|_| {
             let rng = Rng::new(options.seed, 0);
-            stats::spearman_interval(&cosines, &scores, options.resamples, rng).map(|i| i.map(|rho| 100.0 * rho))
+            stats::spearman_interval(&alike, &scores, options.resamples, rng).map(|i| i.map(|rho| 100.0 * rho))
         });
         SimilarityReport {
             name: self.name.clone(),
             spearman: percent,
             interval,
-            seen: cosines.len(),
+            seen: alike.len(),
             all: self.pairs.len(),
             unknown,
         }
@@ -182,6 +181,18 @@ mod tests {
         assert_eq!((report.seen, report.all, report.unknown.as_slice()), (4, 5, ["zebra".to_owned()].as_slice()));
         let [low, high] = report.interval.unwrap();
         assert!(low <= 80.0 && high == 100.0);
+    }
+
+    #[test]
+    fn distances_agree_with_their_sign_turned() {
+        let model = [("a", [1.0, 0.0]), ("b", [4.0, 3.0]), ("c", [0.0, 2.0]), ("d", [-1.0, 0.0])];
+        let set = Pairs::parse("a b 1\na c 9\na d 5\n", "s.tsv".as_ref()).unwrap();
+        let spearman =
+            |metric| set.evaluate(&words(&model, false).compared_by(metric), &Options::default()).spearman.unwrap();
+        // Distances sqrt(18), sqrt(5), 2: the nearest has rank 3. Ranks 1 2 3 against 1 3 2.
+        assert!((spearman(crate::index::Metric::Euclidean) - 50.0).abs() < 1e-9);
+        // Products 4, 0, -1: ranks 3 2 1 against 1 3 2.
+        assert!((spearman(crate::index::Metric::Dot) + 50.0).abs() < 1e-9);
     }
 
     #[test]

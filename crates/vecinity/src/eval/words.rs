@@ -1,10 +1,12 @@
-//! The vocabulary as evaluation sees it: lower-cased, without `</s>`, with vectors of length 1.
+//! The vocabulary as evaluation sees it: lower-cased, without `</s>`, with vectors made ready for a metric.
 
 use crate::ask::unit;
 use crate::embeddings::{Embeddings, Matrix, Which};
 use crate::error::{Error, Result};
 use crate::id::TokenId;
+use crate::index::Metric;
 use hashbrown::HashMap;
+use vecinity_kernel::vector::dot;
 
 /// The words of a model, in its order (the most frequent first), made ready for evaluation.
 #[derive(Debug)]
@@ -14,6 +16,7 @@ pub struct Words {
     /// From a word to its place in `kept`.
     places: HashMap<String, u32, foldhash::fast::FixedState>,
     keep_case: bool,
+    metric: Metric,
     questions: Matrix,
     answers: Matrix,
 }
@@ -40,7 +43,19 @@ impl Words {
             kept.push(id);
             places.entry(if keep_case { token.to_owned() } else { token.to_lowercase() }).or_insert(place);
         }
-        Ok(Self { kept, places, keep_case, questions, answers })
+        Ok(Self { kept, places, keep_case, metric: Metric::Cosine, questions, answers })
+    }
+
+    /// The same words compared by another metric than cosine, which the usual scripts take. 3CosMul is made for cosines.
+    #[must_use]
+    pub fn compared_by(self, metric: Metric) -> Self {
+        Self { metric, ..self }
+    }
+
+    /// How words are compared.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        self.metric
     }
 
     /// Number of words, with those that differ only in case.
@@ -67,14 +82,27 @@ impl Words {
         self.answers.dim()
     }
 
-    /// The vector of a word in a question, at length 1 (a zero vector stays one).
+    /// The vector of a word in a question; by cosine at length 1 (a zero vector stays one).
     pub(super) fn question(&self, place: usize) -> Vec<f32> {
-        unit(self.questions.row(self.kept[place].row()))
+        self.ready(self.questions.row(self.kept[place].row()))
     }
 
-    /// The vector of a word as an answer, at length 1 (a zero vector stays one).
+    /// The vector of a word as an answer; by cosine at length 1 (a zero vector stays one).
     pub(super) fn answer(&self, place: usize) -> Vec<f32> {
-        unit(self.answers.row(self.kept[place].row()))
+        self.ready(self.answers.row(self.kept[place].row()))
+    }
+
+    fn ready(&self, vector: &[f32]) -> Vec<f32> {
+        if self.metric == Metric::Cosine { unit(vector) } else { vector.to_vec() }
+    }
+
+    /// How alike two words are; larger is more alike, so distances have their sign turned.
+    pub(super) fn alike(&self, question: usize, answer: usize) -> f32 {
+        let (question, answer) = (self.question(question), self.answer(answer));
+        match self.metric {
+            Metric::Cosine | Metric::Dot => dot(&question, &answer),
+            Metric::Euclidean => -Metric::Euclidean.score(&question, &answer),
+        }
     }
 }
 

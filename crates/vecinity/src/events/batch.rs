@@ -1,13 +1,11 @@
-//! Rows to numbers: a batch has a dictionary of its own, so that threads need not share one.
+//! Rows to numbers: what a thread makes of the rows that it reads.
 
 use super::columns::Role;
+use super::dictionary::{Dictionary, News};
 use super::time::{self, Unit};
 use crate::error::shown;
-use crate::histories::Names;
-use hashbrown::HashTable;
 use serde::Serialize;
 use std::fmt;
-use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 
 /// A row that could not be read.
@@ -30,37 +28,6 @@ impl fmt::Display for BadRow {
 /// Bad rows that are kept for the user to look at, at most.
 pub(super) const KEPT: usize = 10_000;
 
-/// Strings, each once, by number.
-#[derive(Default)]
-pub(super) struct Interner {
-    pub(super) names: Names,
-    rows: HashTable<u32>,
-    hasher: foldhash::fast::FixedState,
-    last: u32,
-}
-
-impl Interner {
-    /// The number of a name. A name like the one before, the usual case for users, is not hashed.
-    pub(super) fn number(&mut self, name: &str) -> u32 {
-        if !self.names.is_empty() && self.names.get(self.last as usize) == name {
-            return self.last;
-        }
-        let hash = self.hasher.hash_one(name);
-        let names = &self.names;
-        self.last = match self.rows.find(hash, |&row| names.get(row as usize) == name) {
-            Some(&row) => row,
-            None => {
-                let row = names.len() as u32;
-                self.names.push(name);
-                let (names, hasher) = (&self.names, &self.hasher);
-                self.rows.insert_unique(hash, row, |&row| hasher.hash_one(names.get(row as usize)));
-                row
-            }
-        };
-        self.last
-    }
-}
-
 /// Which columns there are, beside items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Has {
@@ -74,6 +41,10 @@ pub(super) struct Has {
 /// One row, still as text.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Row<'a> {
+    /// The time in milliseconds, where it comes as a number that needs no reading.
+    pub(super) known_time: Option<(i64, Unit)>,
+    /// The weight, likewise: finite and not negative.
+    pub(super) known_weight: Option<f32>,
     pub(super) user: &'a [u8],
     pub(super) item: &'a [u8],
     pub(super) time: &'a [u8],
@@ -95,14 +66,13 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Rows as numbers of the batch's own dictionaries; columns that do not exist are empty.
+/// Rows as numbers of the dictionaries of one thread; columns that do not exist are empty.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) has: Has,
-    pub(super) users: Interner,
-    pub(super) items: Interner,
-    pub(super) sessions: Interner,
-    pub(super) events: Interner,
+    /// Which thread.
+    pub(super) thread: usize,
+    /// What its dictionaries have learned by this batch: of users, items, sessions and events.
+    pub(super) news: [News; 4],
     pub(super) user: Vec<u32>,
     pub(super) item: Vec<u32>,
     pub(super) session: Vec<u32>,
@@ -120,13 +90,51 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(has: Has) -> Self {
-        Self { has, ..Self::default() }
+    pub(super) fn bad_rows(&self, file: &Path, lines_before: u64) -> impl Iterator<Item = BadRow> {
+        self.bad.iter().map(move |(line, what)| BadRow {
+            file: file.to_owned(),
+            line: lines_before + line,
+            what: what.clone(),
+        })
+    }
+}
+
+/// A thread's dictionaries, and the batch that it is at.
+#[derive(Default)]
+pub(super) struct Encoder {
+    pub(super) batch: Batch,
+    has: Has,
+    users: Dictionary,
+    items: Dictionary,
+    sessions: Dictionary,
+    events: Dictionary,
+}
+
+impl Encoder {
+    /// For the thread of this number, from 0 without gaps.
+    pub(super) fn new(thread: usize, has: Has) -> Self {
+        Self { batch: Batch { thread, ..Batch::default() }, has, ..Self::default() }
+    }
+
+    /// Ends the batch and begins another one.
+    pub(super) fn take(&mut self) -> Batch {
+        let batch = &mut self.batch;
+        for (dictionary, numbers) in [
+            (&mut self.users, &mut batch.user),
+            (&mut self.items, &mut batch.item),
+            (&mut self.sessions, &mut batch.session),
+            (&mut self.events, &mut batch.event),
+        ] {
+            dictionary.settle(numbers);
+        }
+        let news = [self.users.news(), self.items.news(), self.sessions.news(), self.events.news()];
+        let next = Batch { thread: self.batch.thread, ..Batch::default() };
+        Batch { news, ..std::mem::replace(&mut self.batch, next) }
     }
 
     /// Appends an event, or counts it among the bad.
     pub(super) fn push(&mut self, row: &Row<'_>, line: u64) {
-        self.rows += 1;
+        self.batch.rows += 1;
         if let Err(what) = self.try_push(row) {
             self.refuse(line, what);
         }
@@ -134,23 +142,27 @@ impl Batch {
 
     /// Counts a row that could not be read.
     pub(super) fn refuse(&mut self, line: u64, what: String) {
-        self.bad_rows += 1;
-        if self.bad.len() < KEPT {
-            self.bad.push((line, what));
+        self.batch.bad_rows += 1;
+        if self.batch.bad.len() < KEPT {
+            self.batch.bad.push((line, what));
         }
     }
 
     fn try_push(&mut self, row: &Row<'_>) -> Result<(), String> {
         let time = if self.has.time {
-            let (time, unit) = time::parse(row.time).ok_or_else(|| {
+            let (time, unit) = row.known_time.or_else(|| time::parse(row.time)).ok_or_else(|| {
                 format!("the time is '{}', expected seconds, milliseconds or ISO 8601", text(row.time))
             })?;
-            self.unit = Some(unit);
+            self.batch.unit = Some(unit);
             time
         } else {
             0
         };
-        let weight = if self.has.weight { parse_weight(row.weight)? } else { 1.0 };
+        let weight = match row.known_weight {
+            Some(weight) => weight,
+            None if self.has.weight => parse_weight(row.weight)?,
+            None => 1.0,
+        };
         let item = name(row.item, "item")?;
         let user = if self.has.user { name(row.user, "user")? } else { "" };
         let session = if self.has.session { name(row.session, "session")? } else { "" };
@@ -161,30 +173,23 @@ impl Batch {
 
     /// Appends an event that is known to be good.
     pub(super) fn append(&mut self, user: &str, item: &str, session: &str, event: &str, time: i64, weight: f32) {
-        self.item.push(self.items.number(item));
-        if self.has.user {
-            self.user.push(self.users.number(user));
+        let Self { batch, has, users, items, sessions, events } = self;
+        items.push(item, &mut batch.item);
+        if has.user {
+            users.push(user, &mut batch.user);
         }
-        if self.has.session {
-            self.session.push(self.sessions.number(session));
+        if has.session {
+            sessions.push(session, &mut batch.session);
         }
-        if self.has.event {
-            self.event.push(self.events.number(event));
+        if has.event {
+            events.push(event, &mut batch.event);
         }
-        if self.has.time {
-            self.time.push(time);
+        if has.time {
+            batch.time.push(time);
         }
-        if self.has.weight {
-            self.weight.push(weight);
+        if has.weight {
+            batch.weight.push(weight);
         }
-    }
-
-    pub(super) fn bad_rows(&self, file: &Path, lines_before: u64) -> impl Iterator<Item = BadRow> {
-        self.bad.iter().map(move |(line, what)| BadRow {
-            file: file.to_owned(),
-            line: lines_before + line,
-            what: what.clone(),
-        })
     }
 }
 

@@ -76,10 +76,15 @@ pub(super) fn histories(table: Table, options: &Options, mut report: Report) -> 
         finish(0, &counts, &mut sorted)?;
     }
     let Cutter { names, ends, same, neighbours, .. } = cutter;
+    // A count of events is no instant: only what lies after 1973 is.
+    report.latest = (has.time && sink.latest > 100_000_000_000).then_some(sink.latest);
+    report.equal_weights = has.weight && report.events > 1 && sink.lightest == sink.heaviest;
     report.same_time = same as f64 / (neighbours as f64).max(1.0);
     lengths(&ends, &mut report);
     let parts = sink.finish(&items.names, events.names, names, ends, ordered)?;
-    Ok((Histories::new(parts)?, report))
+    let histories = Histories::new(parts)?;
+    report.items = histories.items().len() as u64;
+    Ok((histories, report))
 }
 
 /// Puts events in the order of owners, those of an owner in the order in which they come.
@@ -258,6 +263,9 @@ struct Sink {
     weight: Option<Growing<f32>>,
     event: Option<Growing<u32>>,
     counts: Vec<u64>,
+    latest: i64,
+    lightest: f32,
+    heaviest: f32,
     on_disk: bool,
     folder: std::path::PathBuf,
 }
@@ -270,6 +278,9 @@ impl Sink {
             weight: weight.then(|| Growing::new(on_disk, folder)).transpose()?,
             event: event.then(|| Growing::new(on_disk, folder)).transpose()?,
             counts: vec![0; items],
+            latest: i64::MIN,
+            lightest: f32::INFINITY,
+            heaviest: f32::NEG_INFINITY,
             on_disk,
             folder: folder.to_owned(),
         })
@@ -277,6 +288,9 @@ impl Sink {
 
     fn push(&mut self, event: &Event) -> Result<()> {
         self.counts[event.item as usize] += 1;
+        self.latest = self.latest.max(event.time);
+        self.lightest = self.lightest.min(event.weight);
+        self.heaviest = self.heaviest.max(event.weight);
         self.item.push(event.item, &event.item.to_ne_bytes())?;
         if let Some(time) = &mut self.time {
             time.push(event.time, &event.time.to_ne_bytes())?;

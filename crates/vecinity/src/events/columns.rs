@@ -251,6 +251,14 @@ impl Columns {
         self.roles.get(&role).copied()
     }
 
+    /// Whether the column of users is named as items are, and the other way round.
+    pub(super) fn swapped(&self) -> bool {
+        let named = |role, as_of: Role| {
+            self.of(role).is_some_and(|at| as_of.aliases().contains(&plain(&self.names[at]).as_str()))
+        };
+        named(Role::User, Role::Item) && named(Role::Item, Role::User)
+    }
+
     /// Which roles are taken, beside that of the item.
     pub(super) fn has(&self) -> Has {
         let has = |role| self.of(role).is_some();

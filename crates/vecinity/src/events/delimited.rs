@@ -3,7 +3,7 @@
 //! A block without any quote is cut at separators and line ends with nothing else to think of. One with
 //! quotes goes through the `csv` crate. A line end between an odd number of quotes belongs to a field.
 
-use super::batch::{Batch, Has, Row};
+use super::batch::{Batch, Encoder, Has, Row};
 use super::columns::{Columns, Role};
 use super::table::Table;
 use super::{Format, Opened, Options};
@@ -50,7 +50,6 @@ struct Layout {
     width: usize,
     /// What each column is for.
     roles: Vec<Option<Role>>,
-    has: Has,
 }
 
 /// Reads a table.
@@ -69,10 +68,10 @@ pub(super) fn read(
         roles[at] = Some(role);
     }
     let has = columns.has();
-    let layout = Layout { separator, width: roles.len(), roles, has };
+    let layout = Layout { separator, width: roles.len(), roles };
     let header = columns.header;
     table.columns(source, &columns, has)?;
-    blocks(source, opened, options.threads, header, true, table, &|block| parse(block, &layout))
+    blocks(source, opened, options.threads, header, true, table, has, &|block, to| parse(block, &layout, to))
 }
 
 /// Reads lines of ids: each line is a history (of the user `line:N`).
@@ -80,24 +79,22 @@ pub(super) fn read_lines(source: &Source, opened: Opened, options: &Options, tab
     let has = Has { user: true, ..Has::default() };
     table.columns(source, &Columns::lines(), has)?;
     table.lines();
-    blocks(source, opened, options.threads, false, false, table, &|block| {
-        let mut batch = Batch::new(Has::default());
+    blocks(source, opened, options.threads, false, false, table, Has::default(), &|block, to| {
         for line in block.split_inclusive(|byte| *byte == b'\n') {
-            batch.lines += 1;
+            to.batch.lines += 1;
+            let number = to.batch.lines;
             let Ok(text) = std::str::from_utf8(line) else {
-                batch.rows += 1;
-                batch.refuse(batch.lines, "not UTF-8 (is the file Latin-1?)".into());
+                to.batch.rows += 1;
+                to.refuse(number, "not UTF-8 (is the file Latin-1?)".into());
                 continue;
             };
             for item in text.split_whitespace() {
-                batch.rows += 1;
+                to.batch.rows += 1;
                 // The line within the block; the table makes a name of it.
-                batch.user.push(batch.lines as u32 - 1);
-                batch.append("", item, "", "", 0, 1.0);
+                to.batch.user.push(number as u32 - 1);
+                to.append("", item, "", "", 0, 1.0);
             }
         }
-        batch.bytes = block.len() as u64;
-        batch
     })
 }
 
@@ -109,16 +106,25 @@ pub(super) fn blocks(
     header: bool,
     quoted: bool,
     table: &mut Table,
-    parse: &(dyn Fn(&[u8]) -> Batch + Sync),
+    has: Has,
+    parse: &(dyn Fn(&[u8], &mut Encoder) + Sync),
 ) -> Result<()> {
+    // A small file is whole in what was peeked at: threads would cost more than they save, most of all for 10^5 files.
+    let small = opened.start.len() < super::PEEK - "\u{feff}".len();
+    let encode = |block: &[u8], encoder: &mut Encoder| {
+        parse(block, encoder);
+        encoder.batch.bytes = block.len() as u64;
+        encoder.take()
+    };
     let mut cutter = Cutter { rest: opened.rest, open: opened.start, ended: false, quoted };
     if header {
         cutter.drop_header();
     }
     let mut lines = u64::from(header);
-    if threads <= 1 {
+    if threads <= 1 || small {
+        let mut encoder = Encoder::new(0, has);
         while let Some(block) = cutter.next(source)? {
-            table.merge(&parse(&block), source, &mut lines)?;
+            table.merge(&encode(&block, &mut encoder), source, &mut lines)?;
         }
         return Ok(());
     }
@@ -126,13 +132,16 @@ pub(super) fn blocks(
         let (to_parse, waiting) = mpsc::sync_channel::<(u64, Vec<u8>)>(threads);
         let waiting = std::sync::Arc::new(std::sync::Mutex::new(waiting));
         let (parsed, done) = mpsc::sync_channel::<(u64, Batch)>(2 * threads);
-        for _ in 0..threads {
+        // Blocks on their way: where one thread is held up, the others must not run away from it.
+        let (starts, merged) = mpsc::sync_channel::<()>(4 * threads);
+        for thread in 0..threads {
             let (waiting, parsed) = (std::sync::Arc::clone(&waiting), parsed.clone());
             scope.spawn(move || {
+                let mut encoder = Encoder::new(thread, has);
                 loop {
                     let next = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
                     let Ok((number, block)) = next else { break };
-                    if parsed.send((number, parse(&block))).is_err() {
+                    if parsed.send((number, encode(&block, &mut encoder))).is_err() {
                         break;
                     }
                 }
@@ -143,7 +152,7 @@ pub(super) fn blocks(
         let read = scope.spawn(move || -> Result<()> {
             let mut number = 0;
             while let Some(block) = cutter.next(source)? {
-                if to_parse.send((number, block)).is_err() {
+                if starts.send(()).is_err() || to_parse.send((number, block)).is_err() {
                     break;
                 }
                 number += 1;
@@ -156,6 +165,8 @@ pub(super) fn blocks(
             early.insert(number, batch);
             while let Some(batch) = early.remove(&next) {
                 table.merge(&batch, source, &mut lines)?;
+                // One block fewer; if the reader has ended there is nobody to tell.
+                let _ = merged.try_recv();
                 next += 1;
             }
         }
@@ -249,24 +260,21 @@ fn last_row_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-fn parse(block: &[u8], layout: &Layout) -> Batch {
-    let mut batch = Batch::new(layout.has);
-    batch.bytes = block.len() as u64;
+fn parse(block: &[u8], layout: &Layout, to: &mut Encoder) {
     if memchr::memchr(b'"', block).is_some() {
-        parse_quoted(block, layout, &mut batch);
+        parse_quoted(block, layout, to);
     } else {
-        parse_plain(block, layout, &mut batch);
+        parse_plain(block, layout, to);
     }
-    batch
 }
 
-fn parse_plain(block: &[u8], layout: &Layout, batch: &mut Batch) {
+fn parse_plain(block: &[u8], layout: &Layout, to: &mut Encoder) {
     let mut from = 0;
     while from < block.len() {
         let end = memchr::memchr(b'\n', &block[from..]).map_or(block.len(), |at| from + at);
         let mut line = &block[from..end];
         from = end + 1;
-        batch.lines += 1;
+        to.batch.lines += 1;
         if let [all @ .., b'\r'] = line {
             line = all;
         }
@@ -287,11 +295,11 @@ fn parse_plain(block: &[u8], layout: &Layout, batch: &mut Batch) {
         if let Some(Some(role)) = layout.roles.get(at) {
             row.set(*role, &line[start..]);
         }
-        finish(&row, at + 1, layout, batch, batch.lines);
+        finish(&row, at + 1, layout, to, to.batch.lines);
     }
 }
 
-fn parse_quoted(block: &[u8], layout: &Layout, batch: &mut Batch) {
+fn parse_quoted(block: &[u8], layout: &Layout, to: &mut Encoder) {
     let mut reader = reader(layout.separator, block);
     let mut record = csv::ByteRecord::new();
     loop {
@@ -299,8 +307,8 @@ fn parse_quoted(block: &[u8], layout: &Layout, batch: &mut Batch) {
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                batch.rows += 1;
-                batch.refuse(batch.lines + 1, error.to_string());
+                to.batch.rows += 1;
+                to.refuse(to.batch.lines + 1, error.to_string());
                 break;
             }
         }
@@ -311,17 +319,17 @@ fn parse_quoted(block: &[u8], layout: &Layout, batch: &mut Batch) {
                 row.set(*role, field);
             }
         }
-        finish(&row, record.len(), layout, batch, line);
+        finish(&row, record.len(), layout, to, line);
     }
-    batch.lines = memchr::memchr_iter(b'\n', block).count() as u64 + u64::from(block.last() != Some(&b'\n'));
+    to.batch.lines = memchr::memchr_iter(b'\n', block).count() as u64 + u64::from(block.last() != Some(&b'\n'));
 }
 
-fn finish(row: &Row<'_>, fields: usize, layout: &Layout, batch: &mut Batch, line: u64) {
+fn finish(row: &Row<'_>, fields: usize, layout: &Layout, to: &mut Encoder, line: u64) {
     if fields == layout.width {
-        batch.push(row, line);
+        to.push(row, line);
     } else {
-        batch.rows += 1;
-        batch.refuse(line, format!("{}, expected {}", counted(fields as u64, "field"), layout.width));
+        to.batch.rows += 1;
+        to.refuse(line, format!("{}, expected {}", counted(fields as u64, "field"), layout.width));
     }
 }
 

@@ -1,7 +1,7 @@
 //! JSON Lines: an object an event (`{"user":"u1","item":"i7","ts":1}`), an object a history
 //! (`{"user":"u1","items":["i7","i8"]}`), or an array of ids a line.
 
-use super::batch::{Batch, Has, Row};
+use super::batch::{Encoder, Has, Row};
 use super::columns::{Columns, Named, Role};
 use super::table::Table;
 use super::{Opened, Options, delimited};
@@ -28,10 +28,12 @@ pub(super) fn read(source: &Source, opened: Opened, options: &Options, table: &m
         let has = Has { user: true, ..Has::default() };
         table.columns(source, &Columns::lines(), has)?;
         table.lines();
-        return delimited::blocks(source, opened, options.threads, false, false, table, &arrays);
+        return delimited::blocks(source, opened, options.threads, false, false, table, Has::default(), &arrays);
     }
     let keys = keys(&example, &options.columns, source, table)?;
-    delimited::blocks(source, opened, options.threads, false, false, table, &|block| objects(block, &keys))
+    delimited::blocks(source, opened, options.threads, false, false, table, keys.has, &|block, to| {
+        objects(block, &keys, to);
+    })
 }
 
 /// Finds the keys of the first object.
@@ -44,47 +46,44 @@ fn keys(example: &Value, named: &Named, source: &Source, table: &mut Table) -> R
     Ok(Keys { of, has })
 }
 
-fn lines(block: &[u8], batch: &mut Batch, mut each: impl FnMut(&mut Batch, u64, Value)) {
-    batch.bytes = block.len() as u64;
+fn lines(block: &[u8], to: &mut Encoder, mut each: impl FnMut(&mut Encoder, u64, Value)) {
     for line in block.split_inclusive(|byte| *byte == b'\n') {
-        batch.lines += 1;
+        to.batch.lines += 1;
         if line.trim_ascii().is_empty() {
             continue;
         }
+        let number = to.batch.lines;
         match serde_json::from_slice(line) {
-            Ok(value) => each(batch, batch.lines, value),
+            Ok(value) => each(to, number, value),
             Err(error) => {
-                batch.rows += 1;
-                batch.refuse(batch.lines, format!("not JSON: {error}"));
+                to.batch.rows += 1;
+                to.refuse(number, format!("not JSON: {error}"));
             }
         }
     }
 }
 
-fn arrays(block: &[u8]) -> Batch {
-    let mut batch = Batch::default();
-    lines(block, &mut batch, |batch, line, value| {
+fn arrays(block: &[u8], to: &mut Encoder) {
+    lines(block, to, |to, line, value| {
         let Value::Array(ids) = value else {
-            batch.rows += 1;
-            return batch.refuse(line, "expected an array of ids".into());
+            to.batch.rows += 1;
+            return to.refuse(line, "expected an array of ids".into());
         };
         for id in &ids {
-            batch.rows += 1;
+            to.batch.rows += 1;
             match text(id).filter(|id| !id.is_empty()) {
                 Some(id) => {
-                    batch.user.push(line as u32 - 1);
-                    batch.append("", &id, "", "", 0, 1.0);
+                    to.batch.user.push(line as u32 - 1);
+                    to.append("", &id, "", "", 0, 1.0);
                 }
-                None => batch.refuse(line, format!("'{}' is no id", shown(&id.to_string()))),
+                None => to.refuse(line, format!("'{}' is no id", shown(&id.to_string()))),
             }
         }
     });
-    batch
 }
 
-fn objects(block: &[u8], keys: &Keys) -> Batch {
-    let mut batch = Batch::new(keys.has);
-    lines(block, &mut batch, |batch, line, value| {
+fn objects(block: &[u8], keys: &Keys, to: &mut Encoder) {
+    lines(block, to, |to, line, value| {
         let field = |role: Role| keys.of.iter().find(|(known, _)| *known == role).and_then(|(_, key)| value.get(key));
         let list = |role: Role| field(role).and_then(Value::as_array);
         let items = list(Role::Item);
@@ -103,10 +102,9 @@ fn objects(block: &[u8], keys: &Keys) -> Batch {
             for (role, value) in &values {
                 row.set(*role, value.as_deref().unwrap_or("").as_bytes());
             }
-            batch.push(&row, line);
+            to.push(&row, line);
         }
     });
-    batch
 }
 
 /// A string or a number as text; `None` for anything else.

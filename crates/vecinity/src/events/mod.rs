@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `columns` | which column is the user, the item, the time, ... |
 //! | `time` | times as people write them |
-//! | `batch` | rows to numbers with a dictionary of their own, row by row; what is wrong with a row |
+//! | `batch` | rows to numbers, row by row; what is wrong with a row |
+//! | `dictionary` | strings to numbers: the table's, and those of the threads that read |
 //! | `delimited` | CSV and TSV, in blocks that end with rows, on all cores |
 //! | `json_lines` | one object (or array of ids) a line |
 //! | `parquet` | row groups; lists make a row a history |
 //! | `table` | batches to one table, in memory or in a work file |
+//! | `advice` | sets or sequences, and what will probably disappoint |
 //! | `build` | owners in order, their events by time: [`Histories`] |
 //!
 //! Ids are strings from end to end: `007` stays `007`. Bad rows are counted, kept for a file and refused
@@ -17,10 +19,12 @@
 //!
 //! May import: `corpus`, `formats`, `histories`, `vocab`, `error`.  Used by: `config`, `cli`.
 
+mod advice;
 mod batch;
 mod build;
 mod columns;
 mod delimited;
+mod dictionary;
 mod json_lines;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -196,6 +200,14 @@ pub struct Report {
     pub time_unit: Option<Unit>,
     /// Distinct users (or sessions), before histories are made of their events.
     pub owners: u64,
+    /// Distinct items.
+    pub items: u64,
+    /// Whether the columns of users and items have each other's names.
+    pub swapped: bool,
+    /// The time of the latest event in milliseconds since 1970, if the times are instants.
+    pub latest: Option<i64>,
+    /// Whether there are weights, and all are the same.
+    pub equal_weights: bool,
     /// Histories.
     pub histories: u64,
     /// The longest history.
@@ -313,8 +325,8 @@ fn first_line(start: &[u8]) -> &[u8] {
 /// # Errors
 /// [`Error::Io`].
 pub fn is_table(source: &Source, options: &Options) -> Result<bool> {
-    // Standard input can be read only once: it is a table if the user says so.
-    if *source == Source::Stdin {
+    // Standard input and pipes can be read only once: they are a table if the user says so.
+    if !source.rereadable() {
         return Ok(options.format.is_some_and(|format| format != Format::Lines) || !options.columns.0.is_empty());
     }
     Ok(detect(source, options)?.0 != Format::Lines)

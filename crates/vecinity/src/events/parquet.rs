@@ -2,10 +2,11 @@
 //!
 //! The decoding is done by the `parquet` crate.
 
-use super::batch::{Batch, Has, Row};
+use super::Options;
+use super::batch::{Batch, Encoder, Row};
 use super::columns::{Columns, Role};
 use super::table::Table;
-use super::{Options, time};
+use super::time::{self, Unit};
 use crate::corpus::Source;
 use crate::error::{Error, Result};
 use crate::formats::parquet::guarded;
@@ -18,26 +19,27 @@ use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray, StringViewArray};
 use arrow_schema::{DataType, TimeUnit};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 /// Rows decoded at a time.
 const ROWS: usize = 1 << 16;
+/// Batches that wait for those of earlier row groups, a thread and at most: about 80 MB.
+const AHEAD: usize = 64;
 
 /// Reads a Parquet file.
 pub(super) fn read(source: &Source, options: &Options, table: &mut Table) -> Result<()> {
-    let Source::File(path) = source else {
+    if !source.rereadable() {
         let advice = "write it to a file first: Parquet is read from its end";
-        return Err(Error::input(source.path(), "Parquet cannot be read from standard input", advice));
-    };
+        return Err(Error::input(source.path(), "Parquet cannot be read from standard input or a pipe", advice));
+    }
+    let path = source.path();
     let unreadable = |error: &ParquetError| {
         let what = format!("not readable as Parquet: {error}");
-        Error::input(path.as_path(), what, "the file was cut or is damaged: copy or download it again")
+        Error::input(path, what, "the file was cut or is damaged: copy or download it again")
     };
     let open = || File::open(path).map_err(Error::io(path, "open"));
     let arrow = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -51,57 +53,51 @@ pub(super) fn read(source: &Source, options: &Options, table: &mut Table) -> Res
     let roles: Vec<(Role, String)> =
         columns.roles.iter().map(|(&role, &at)| (role, columns.names[at].clone())).collect();
     let groups = metadata.metadata().num_row_groups();
-    let next = AtomicUsize::new(0);
+    let threads = options.threads.clamp(1, groups.max(1));
+    // A thread may be ahead of what is merged by one row group, but not by more than so many batches.
+    let largest = metadata
+        .metadata()
+        .row_groups()
+        .iter()
+        .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+        .max()
+        .unwrap_or(0);
+    let ahead = (largest as usize / ROWS + 2).min(AHEAD);
     let mut lines = 0;
     std::thread::scope(|scope| {
         type Part = std::result::Result<Option<Batch>, ParquetError>;
-        let (parsed, done) = mpsc::sync_channel::<(usize, Part)>(4);
-        for _ in 0..options.threads.clamp(1, groups.max(1)) {
-            let (parsed, metadata, mask, roles, next) = (parsed.clone(), &metadata, &mask, &roles, &next);
+        let mut parsed = Vec::with_capacity(threads);
+        for thread in 0..threads {
+            let (to, from) = mpsc::sync_channel::<Part>(ahead);
+            parsed.push(from);
+            let (metadata, mask, roles) = (&metadata, &mask, &roles);
             let file = open()?;
             scope.spawn(move || {
-                loop {
-                    let group = next.fetch_add(1, Ordering::Relaxed);
-                    if group >= groups {
-                        break;
-                    }
+                let mut encoder = Encoder::new(thread, has);
+                for group in (thread..groups).step_by(threads) {
                     let read = guarded(|| {
                         let builder =
                             ParquetRecordBatchReaderBuilder::new_with_metadata(file.try_clone()?, metadata.clone());
                         let reader =
                             builder.with_projection(mask.clone()).with_row_groups(vec![group]).with_batch_size(ROWS);
                         for batch in reader.build()? {
-                            if parsed.send((group, Ok(Some(parse(&batch?, roles, has)?)))).is_err() {
+                            parse(&batch?, roles, &mut encoder)?;
+                            if to.send(Ok(Some(encoder.take()))).is_err() {
                                 return Ok(());
                             }
                         }
                         Ok(())
                     });
-                    if parsed.send((group, read.map(|()| None))).is_err() {
+                    if to.send(read.map(|()| None)).is_err() {
                         break;
                     }
                 }
             });
         }
-        drop(parsed);
-        // Batches of later groups wait for those of earlier ones.
-        let mut early: BTreeMap<usize, Vec<Option<Batch>>> = BTreeMap::new();
-        let mut now = 0;
-        for (group, part) in done {
-            early.entry(group).or_default().push(part.map_err(|error| unreadable(&error))?);
-            while let Some(parts) = early.get_mut(&now) {
-                let mut ended = false;
-                for part in parts.drain(..) {
-                    match part {
-                        Some(batch) => table.merge(&batch, source, &mut lines)?,
-                        None => ended = true,
-                    }
-                }
-                if !ended {
-                    break;
-                }
-                early.remove(&now);
-                now += 1;
+        for group in 0..groups {
+            while let Ok(part) = parsed[group % threads].recv() {
+                let Some(batch) = part.map_err(|error| unreadable(&error))? else { break };
+                table.merge(&batch, source, &mut lines)?;
             }
         }
         Ok(())
@@ -109,8 +105,7 @@ pub(super) fn read(source: &Source, options: &Options, table: &mut Table) -> Res
 }
 
 /// Rows of a record batch as events.
-fn parse(rows: &RecordBatch, roles: &[(Role, String)], has: Has) -> Result<Batch, ParquetError> {
-    let mut batch = Batch::new(has);
+fn parse(rows: &RecordBatch, roles: &[(Role, String)], to: &mut Encoder) -> Result<(), ParquetError> {
     let mut columns = Vec::with_capacity(roles.len());
     for (role, name) in roles {
         let array = rows.column_by_name(name).ok_or_else(|| ParquetError::General(format!("column {name} is gone")))?;
@@ -119,46 +114,66 @@ fn parse(rows: &RecordBatch, roles: &[(Role, String)], has: Has) -> Result<Batch
     let items = columns.iter().find(|(role, _)| *role == Role::Item).map(|(_, cells)| cells);
     let mut texts: Vec<Vec<u8>> = vec![Vec::new(); columns.len()];
     for at in 0..rows.num_rows() {
-        batch.lines += 1;
+        to.batch.lines += 1;
         let list = items.and_then(|cells| cells.list(at));
         for place in 0..list.as_ref().map_or(1, std::iter::ExactSizeIterator::len) {
-            for ((_, cells), text) in columns.iter().zip(&mut texts) {
-                text.clear();
-                cells.write(at, place, text);
-            }
             let mut row = Row::default();
-            for ((role, _), text) in columns.iter().zip(&texts) {
-                row.set(*role, text);
+            for ((role, cells), text) in columns.iter().zip(&mut texts) {
+                let Some(at) = cells.place(at, place) else { continue };
+                let known = match role {
+                    Role::Time => {
+                        row.known_time = cells.values.time(at);
+                        row.known_time.is_some()
+                    }
+                    Role::Weight => {
+                        row.known_weight = cells.values.weight(at);
+                        row.known_weight.is_some()
+                    }
+                    _ => false,
+                };
+                if !known {
+                    row.set(*role, cells.values.text(at, text));
+                }
             }
-            batch.push(&row, batch.lines);
+            to.push(&row, to.batch.lines);
         }
     }
-    batch.bytes = rows.get_array_memory_size() as u64;
-    Ok(batch)
+    to.batch.bytes = rows.get_array_memory_size() as u64;
+    Ok(())
 }
 
-/// A column whose cells can be written as text; cells may be lists.
-enum Cells<'a> {
-    One(&'a dyn Array),
-    List(Vec<std::ops::Range<usize>>, &'a dyn Array),
+/// A column; its cells may be lists.
+struct Cells<'a> {
+    /// Where the cells of each row's list are among the values.
+    lists: Option<Vec<std::ops::Range<usize>>>,
+    values: Typed<'a>,
+}
+
+/// Values whose type is found once a column and not once a cell.
+enum Typed<'a> {
+    Utf8(&'a StringArray),
+    Utf8View(&'a StringViewArray),
+    Int64(&'a Int64Array),
+    Float32(&'a Float32Array),
+    Float64(&'a Float64Array),
+    Other(&'a dyn Array),
 }
 
 impl<'a> Cells<'a> {
     fn new(array: &'a dyn Array) -> Result<Self, ParquetError> {
-        let cells = match array.data_type() {
+        let (lists, values) = match array.data_type() {
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
-                let ranges = list.offsets().windows(2).map(|ends| ends[0] as usize..ends[1] as usize).collect();
-                Self::List(ranges, list.values().as_ref())
+                let ends = list.offsets().windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
+                (Some(ends.collect()), list.values().as_ref())
             }
             DataType::LargeList(_) => {
                 let list = array.as_list::<i64>();
-                let ranges = list.offsets().windows(2).map(|ends| ends[0] as usize..ends[1] as usize).collect();
-                Self::List(ranges, list.values().as_ref())
+                let ends = list.offsets().windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
+                (Some(ends.collect()), list.values().as_ref())
             }
-            _ => Self::One(array),
+            _ => (None, array),
         };
-        let (Self::One(values) | Self::List(_, values)) = &cells;
         let kind = values.data_type();
         let known = kind.is_integer()
             || matches!(
@@ -175,33 +190,81 @@ impl<'a> Cells<'a> {
                     | DataType::Date32
                     | DataType::Date64
             );
-        if known {
-            Ok(cells)
-        } else {
-            Err(ParquetError::General(format!("columns of type {kind} cannot be ids, times or weights")))
+        if !known {
+            return Err(ParquetError::General(format!("columns of type {kind} cannot be ids, times or weights")));
         }
+        let values = match kind {
+            DataType::Utf8 => Typed::Utf8(values.as_string()),
+            DataType::Utf8View => Typed::Utf8View(values.as_string_view()),
+            DataType::Int64 => Typed::Int64(values.as_primitive()),
+            DataType::Float32 => Typed::Float32(values.as_primitive()),
+            DataType::Float64 => Typed::Float64(values.as_primitive()),
+            _ => Typed::Other(values),
+        };
+        Ok(Self { lists, values })
     }
 
     /// Where the cells of a row's list are.
     fn list(&self, row: usize) -> Option<std::ops::Range<usize>> {
+        self.lists.as_ref().and_then(|lists| lists.get(row).cloned())
+    }
+
+    /// Where the cell of a row is among the values, of a list the one at `place`; `None` behind its end.
+    #[inline]
+    fn place(&self, row: usize, place: usize) -> Option<usize> {
+        match &self.lists {
+            None => Some(row),
+            Some(lists) => Some(lists[row].start + place).filter(|at| *at < lists[row].end),
+        }
+    }
+}
+
+impl Typed<'_> {
+    /// A cell as text, written to `room` if it is none; nothing for a null.
+    #[inline]
+    fn text<'t>(&'t self, at: usize, room: &'t mut Vec<u8>) -> &'t [u8] {
         match self {
-            Self::List(ranges, _) => ranges.get(row).cloned(),
-            Self::One(_) => None,
+            Self::Utf8(values) if values.is_valid(at) => values.value(at).as_bytes(),
+            Self::Utf8View(values) if values.is_valid(at) => values.value(at).as_bytes(),
+            Self::Utf8(_) | Self::Utf8View(_) => &[],
+            Self::Int64(values) => written(*values, at, room),
+            Self::Float32(values) => written(*values, at, room),
+            Self::Float64(values) => written(*values, at, room),
+            Self::Other(values) => written(*values, at, room),
         }
     }
 
-    /// Writes a cell as text: of a list the one at `place`; nothing for a null.
-    fn write(&self, row: usize, place: usize, text: &mut Vec<u8>) {
+    /// A time that needs no text: integers that [`time::parse`] would take for such.
+    #[inline]
+    fn time(&self, at: usize) -> Option<(i64, Unit)> {
         match self {
-            Self::One(values) => write_value(*values, row, text),
-            Self::List(ranges, values) => {
-                let range = &ranges[row];
-                if place < range.len() {
-                    write_value(*values, range.start + place, text);
-                }
+            Self::Int64(values) if values.is_valid(at) => {
+                let number = values.value(at);
+                (number.unsigned_abs() < 1_000_000_000_000_000_000)
+                    .then(|| (time::from_number(number), Unit::of(number)))
             }
+            _ => None,
         }
     }
+
+    /// A weight that needs no text.
+    #[inline]
+    fn weight(&self, at: usize) -> Option<f32> {
+        let weight = match self {
+            Self::Float32(values) if values.is_valid(at) => values.value(at),
+            Self::Float64(values) if values.is_valid(at) => values.value(at) as f32,
+            Self::Int64(values) if values.is_valid(at) => values.value(at) as f32,
+            _ => return None,
+        };
+        // Without the sign of -0.
+        (weight.is_finite() && weight >= 0.0).then_some(weight + 0.0)
+    }
+}
+
+fn written<'t>(values: &dyn Array, at: usize, room: &'t mut Vec<u8>) -> &'t [u8] {
+    room.clear();
+    write_value(values, at, room);
+    room
 }
 
 fn write_value(values: &dyn Array, at: usize, text: &mut Vec<u8>) {

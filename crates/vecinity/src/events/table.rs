@@ -1,7 +1,8 @@
 //! Batches to one table: numbers of shared dictionaries, in memory or, beyond the limit, in a work file.
 
-use super::batch::{BadRow, Batch, Has, Interner, KEPT};
+use super::batch::{BadRow, Batch, Has, KEPT};
 use super::columns::{Columns, Role};
+use super::dictionary::Interner;
 use super::{Options, Report, refuse};
 use crate::corpus::Source;
 use crate::error::{Error, Result};
@@ -134,7 +135,11 @@ pub(super) struct Table {
     pub(super) limits: Limits,
     /// Owners are lines: numbers in the order of the data.
     pub(super) by_line: bool,
+    /// The table's numbers for those of each reading thread: of owners, items and events.
+    translations: Vec<[Vec<u32>; 3]>,
     wanted: Vec<String>,
+    /// Whether each of `events` is wanted.
+    is_wanted: Vec<bool>,
     basket: bool,
     report: Report,
 }
@@ -151,7 +156,9 @@ impl Table {
             store: Store::default(),
             limits: Limits { memory: options.memory_limit, work_dir: options.work_dir.clone() },
             by_line: false,
+            translations: Vec::new(),
             wanted: options.events.clone(),
+            is_wanted: Vec::new(),
             basket: options.grouping == super::Grouping::Basket,
             report: Report::default(),
         }
@@ -168,6 +175,7 @@ impl Table {
                 said.sort();
                 self.report.columns = said.into_iter().map(|(_, text)| text).collect();
                 self.report.guessed_columns = columns.guessed;
+                self.report.swapped = columns.swapped();
                 self.report.sessions = columns.of(Role::Session).is_some();
             }
             Some(before) if before == has => {}
@@ -208,18 +216,19 @@ impl Table {
         let lines_before = self.owner_counts.len() as u32;
         // The owner of a basket is its session; otherwise it is the user, if there is one.
         let by_session = has.session && (self.basket || !has.user);
-        let number =
-            |to: &mut Interner, from: &Interner| from.names.iter().map(|name| to.number(name)).collect::<Vec<u32>>();
-        let owners = number(&mut self.owners, if by_session { &batch.sessions } else { &batch.users });
-        let items = number(&mut self.items, &batch.items);
-        let events = number(&mut self.events, &batch.events);
+        if self.translations.len() <= batch.thread {
+            self.translations.resize(batch.thread + 1, Default::default());
+        }
+        let [owners, items, events] = &mut self.translations[batch.thread];
+        let [new_users, new_items, new_sessions, new_events] = &batch.news;
+        if by_session { new_sessions } else { new_users }.translate(&mut self.owners, owners);
+        new_items.translate(&mut self.items, items);
+        new_events.translate(&mut self.events, events);
         self.event_counts.resize(self.events.names.len(), 0);
-        let wanted: Vec<bool> = batch
-            .events
-            .names
-            .iter()
-            .map(|name| self.wanted.is_empty() || self.wanted.iter().any(|w| w == name))
-            .collect();
+        for number in self.is_wanted.len()..self.events.names.len() {
+            let name = self.events.names.get(number);
+            self.is_wanted.push(self.wanted.is_empty() || self.wanted.iter().any(|wanted| wanted == name));
+        }
         if self.by_line {
             self.owner_counts.resize(lines_before as usize + batch.lines as usize, 0);
         } else {
@@ -232,7 +241,7 @@ impl Table {
             if let Some(&kind) = batch.event.get(at) {
                 event.event = events[kind as usize];
                 self.event_counts[event.event as usize] += 1;
-                if !wanted[kind as usize] {
+                if !self.is_wanted[event.event as usize] {
                     report.other_events += 1;
                     continue;
                 }

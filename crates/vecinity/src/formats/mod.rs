@@ -32,11 +32,13 @@ pub mod projector;
 mod rows;
 pub mod safetensors;
 mod source;
+mod spreadsheet;
 mod text;
 pub mod token_list;
 pub mod word2vec;
 
 pub use source::Source;
+pub(crate) use spreadsheet::safe_cell;
 
 use crate::embeddings::{Embeddings, Matrix, Which};
 use crate::error::{Error, Result};

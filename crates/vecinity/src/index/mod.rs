@@ -4,13 +4,14 @@
 //! among equal scores the lower row, so that the same question has the same answer on any number
 //! of threads.
 //!
-//! May import: `id`, `error`.  Used by: `ask`, `eval`, `recommend`.
+//! May import: `id`, `error`.  Used by: `ask`, `cluster`, `diff`, `eval`, `recommend`, `report`.
 
 mod batch;
 mod exact;
 mod select;
 
 pub use exact::Exact;
+pub(crate) use select::{BLOCK, Best};
 pub use select::{best_rows, threads_for};
 
 use crate::id::TokenId;

@@ -3,6 +3,7 @@
 use super::{MANIFEST, MANIFEST_SUM};
 use crate::checksum;
 use crate::error::{Error, Result};
+use crate::report::Run;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,6 +56,16 @@ pub enum Origin {
         /// The name of the format.
         format: String,
     },
+}
+
+impl Origin {
+    /// The run that made it, for its report.
+    pub(super) fn run(&self) -> Option<Run> {
+        match *self {
+            Self::Trained { corpus_tokens: tokens, sequences, seconds, .. } => Some(Run { sequences, tokens, seconds }),
+            Self::Imported { .. } => None,
+        }
+    }
 }
 
 /// What the rows of the second matrix are.

@@ -8,10 +8,12 @@
 //!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
 //!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
 //!   recipe.json          how it is asked for recommendations, chosen by validation
-//!   blend.safetensors    the item-to-item table of the recipe: `ends` U64 [n], `columns` U32, `values` F32
+//!   blend.safetensors    the item-to-item tables of the recipe that training chose, from number 0: `ends0` U64 [n], `columns0` U32, `values0` F32
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
 //!   metadata.jsonl       titles and fields, if given
+//!   skipped.jsonl        rows of the data that could not be read, an object a line
 //!   training.jsonl       progress of the run, an object a line
+//!   report.html          what it is and how good it is, on one page; absent in imported models
 //!   README.md            the model in a few sentences
 //! ```
 //!
@@ -20,19 +22,22 @@
 //!
 //! May import: everything it stores.  Used by: programs.
 
+mod change;
 mod manifest;
 mod save;
 
 pub use manifest::{Manifest, Origin, Outputs};
-pub use save::{NewModel, check_output};
+pub use save::{NewModel, check_output, check_space};
 
 use crate::baselines::Sparse;
 use crate::checksum;
 use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Place, Result};
+use crate::index::Metric;
 use crate::metadata::Metadata;
-use crate::recommend::{Recipe, Recommender};
+use crate::recommend::{MetricsFile, Pair, Recipe, Recommender};
+use crate::report::{self, Subject};
 use crate::tensors::Tensors;
 use crate::vocab::Vocab;
 use std::path::{Path, PathBuf};
@@ -46,7 +51,9 @@ pub(crate) const METADATA: &str = "metadata.jsonl";
 pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
 pub(crate) const METRICS: &str = "metrics.json";
+pub(crate) const SKIPPED: &str = "skipped.jsonl";
 pub(crate) const TRAINING: &str = "training.jsonl";
+pub(crate) const REPORT: &str = "report.html";
 pub(crate) const README: &str = "README.md";
 
 /// An open model folder.
@@ -62,10 +69,10 @@ pub struct Model {
     pub embeddings: Embeddings,
     /// How it is asked for recommendations; absent in models of text and in imported ones.
     pub recipe: Option<Recipe>,
-    /// The table of the recipe's blend, by rows of the vocabulary.
-    pub blend: Option<Sparse>,
-    /// The bytes of `metrics.json`.
-    pub metrics: Option<serde_json::Value>,
+    /// The tables of the recipe's blend in its order, by rows of the vocabulary.
+    pub blended: Vec<Sparse>,
+    /// How good it is, if that was measured, and all recipes that were tried.
+    pub metrics: Option<MetricsFile>,
 }
 
 impl Model {
@@ -94,19 +101,54 @@ impl Model {
             .map_err(|e| Error::model(path, e.to_string(), "the model is damaged, or was written by a faulty program"))?
             .with_metadata(metadata);
         let has = |name: &str| manifest.files.contains_key(name).then(|| path.join(name));
-        let recipe = has(RECIPE).map(|file| read_json(&file)).transpose()?;
-        let blend = has(BLEND).map(|file| read_blend(&file, embeddings.len())).transpose()?;
-        let metrics = has(METRICS).map(|file| read_json(&file)).transpose()?;
-        Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blend, metrics })
+        let recipe: Option<Recipe> = has(RECIPE).map(|file| read_json(&file)).transpose()?;
+        let metrics: Option<MetricsFile> = has(METRICS).map(|file| read_json(&file)).transpose()?;
+        let tables = places(recipe.as_ref(), metrics.as_ref());
+        let blended =
+            has(BLEND).filter(|_| !tables.is_empty()).map(|file| read_blend(&file, &tables, embeddings.len()));
+        let blended = blended.transpose()?.unwrap_or_default();
+        Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blended, metrics })
     }
 
-    /// The model, ready to recommend by its recipe.
+    /// The model, ready to recommend by its recipe, or by a usual one if it has none: from the input to the
+    /// output matrix by dot products, as it was trained, or by cosines of the one matrix it has; in both
+    /// cases of whole histories.
     ///
     /// # Errors
-    /// [`Error::Setting`] if it has no recipe and no output matrix to make one for.
+    /// [`Error::Data`] if its recipe needs an output matrix and there is none.
     pub fn recommender(&self) -> Result<Recommender> {
-        let recipe = self.recipe.unwrap_or(Recipe { metric: crate::index::Metric::Dot, ..Recipe::default() });
-        Recommender::new(&self.embeddings, recipe, self.blend.clone())
+        let usual = match self.embeddings.output() {
+            Some(_) => Recipe { vectors: Pair::InOut, metric: Metric::Dot, ..Recipe::default() },
+            None => Recipe { vectors: Pair::Input, metric: Metric::Cosine, ..Recipe::default() },
+        };
+        Recommender::new(&self.embeddings, self.recipe.clone().unwrap_or(usual), self.blended.clone())
+    }
+
+    /// The report about the model as HTML: the bytes of `report.html`, made anew.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the log of the run cannot be read.
+    pub fn report(&self) -> Result<String> {
+        let log = self.path.join(TRAINING);
+        let training = if self.manifest.files.contains_key(TRAINING) {
+            std::fs::read_to_string(&log).map_err(Error::io(&log, "read"))?
+        } else {
+            String::new()
+        };
+        Ok(report::html(&Subject {
+            name: &name_of(&self.path),
+            tool: &self.manifest.tool,
+            created: &self.manifest.created,
+            run: self.manifest.origin.run(),
+            vocab: self.embeddings.vocab(),
+            input: self.embeddings.input(),
+            output: self.embeddings.output(),
+            metadata: self.embeddings.metadata(),
+            config: self.config.as_ref(),
+            recipe: self.recipe.as_ref(),
+            metrics: self.metrics.as_ref(),
+            training: &training,
+        }))
     }
 
     /// Whether `path` looks like a model folder.
@@ -114,6 +156,11 @@ impl Model {
     pub fn is_model(path: &Path) -> bool {
         path.join(MANIFEST).is_file()
     }
+}
+
+/// What a model is called: its folder.
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Compares size and checksum of a file with the manifest.
@@ -136,21 +183,39 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
         .map_err(|e| Error::model(path, e.to_string(), "the model was written by another version: train it again"))
 }
 
-fn read_blend(path: &Path, tokens: usize) -> Result<Sparse> {
+/// The names of the tensors of table number `number` of a blend.
+pub(crate) fn blend_names(number: usize) -> [String; 3] {
+    ["ends", "columns", "values"].map(|name| format!("{name}{number}"))
+}
+
+/// Which of the stored tables a recipe needs, in its order. They are those of the recipe that training chose; another
+/// one may have been stored since.
+fn places(recipe: Option<&Recipe>, metrics: Option<&MetricsFile>) -> Vec<usize> {
+    let Some(recipe) = recipe else { return Vec::new() };
+    let by_metrics = metrics.and_then(|metrics| metrics.tables_for(recipe));
+    by_metrics.unwrap_or_else(|| (0..recipe.blend.len()).collect())
+}
+
+fn read_blend(path: &Path, tables: &[usize], tokens: usize) -> Result<Vec<Sparse>> {
     let tensors = Tensors::open(path)?;
-    let table = Sparse { ends: tensors.u64("ends")?, columns: tensors.u32("columns")?, values: tensors.f32("values")? };
-    let last = table.ends.last().copied().unwrap_or(0);
-    let whole = table.ends.len() == tokens
-        && table.ends.is_sorted()
-        && last == table.columns.len() as u64
-        && table.columns.len() == table.values.len()
-        && table.columns.iter().all(|&column| (column as usize) < tokens)
-        && table.values.iter().all(|value| value.is_finite());
-    if whole {
-        Ok(table)
-    } else {
-        Err(Error::model(path, "the table does not fit the vocabulary", "the model is damaged: train it again"))
-    }
+    let read = |number: usize| {
+        let [ends, columns, values] = blend_names(number);
+        let table =
+            Sparse { ends: tensors.u64(&ends)?, columns: tensors.u32(&columns)?, values: tensors.f32(&values)? };
+        let last = table.ends.last().copied().unwrap_or(0);
+        let whole = table.ends.len() == tokens
+            && table.ends.is_sorted()
+            && last == table.columns.len() as u64
+            && table.columns.len() == table.values.len()
+            && table.columns.iter().all(|&column| (column as usize) < tokens)
+            && table.values.iter().all(|value| value.is_finite());
+        if whole {
+            Ok(table)
+        } else {
+            Err(Error::model(path, "the table does not fit the vocabulary", "the model is damaged: train it again"))
+        }
+    };
+    tables.iter().map(|&number| read(number)).collect()
 }
 
 fn read_vocab(path: &Path) -> Result<Vocab> {

@@ -2,7 +2,8 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, TRAINING, VECTORS, VOCAB,
+    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TRAINING,
+    VECTORS, VOCAB, blend_names, name_of,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -11,8 +12,9 @@ use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::publish::{self, Staging};
-use crate::recommend::Recipe;
-use crate::tensors::{self, Values};
+use crate::recommend::{MetricsFile, Recipe};
+use crate::report::{self, Subject};
+use crate::tensors::{self, Tensors, Values};
 use crate::train::Trained;
 use crate::vocab::Vocab;
 use std::collections::BTreeMap;
@@ -34,10 +36,12 @@ pub struct NewModel<'a> {
     pub config: Option<&'a Config>,
     /// Where the vectors come from.
     pub origin: Origin,
-    /// How it is asked for recommendations, and the table of the recipe's blend.
-    pub recipe: Option<(&'a Recipe, Option<&'a Sparse>)>,
-    /// How good it is, as JSON.
-    pub metrics: Option<String>,
+    /// How it is asked for recommendations, and the tables of the recipe's blend in its order.
+    pub recipe: Option<(&'a Recipe, &'a [Sparse])>,
+    /// How good it is.
+    pub metrics: Option<&'a MetricsFile>,
+    /// Rows of the data that could not be read, an object a line.
+    pub skipped: String,
     /// Progress of the run, an object a line.
     pub training: String,
 }
@@ -56,6 +60,7 @@ impl<'a> NewModel<'a> {
             origin,
             recipe: None,
             metrics: None,
+            skipped: String::new(),
             training: String::new(),
         }
     }
@@ -72,6 +77,7 @@ impl<'a> NewModel<'a> {
             origin: Origin::Imported { format: format.to_owned() },
             recipe: None,
             metrics: None,
+            skipped: String::new(),
             training: String::new(),
         }
     }
@@ -89,8 +95,7 @@ impl<'a> NewModel<'a> {
         let mut add = |name: &str, write: &mut dyn FnMut(&mut dyn std::io::Write) -> Result<()>| -> Result<()> {
             let file = folder.join(name);
             publish::file(&file, |to| write(to))?;
-            let bytes = file.metadata().map_err(Error::io(&file, "read"))?.len();
-            files.insert(name.to_owned(), Entry { bytes, blake3: checksum::of_file(&file)? });
+            files.insert(name.to_owned(), entry(&file)?);
             Ok(())
         };
         let (text, ends) = self.flat_vocab();
@@ -115,33 +120,42 @@ impl<'a> NewModel<'a> {
         if let Some(metadata) = self.metadata {
             add(METADATA, &mut |mut to| metadata.write_jsonl(&mut to, self.vocab).map_err(Error::io(path, "write")))?;
         }
-        if let Some((recipe, table)) = self.recipe {
+        if let Some((recipe, tables)) = self.recipe {
             let json = serde_json::to_vec_pretty(recipe).map_err(|e| Error::io(path, "write")(e.into()))?;
             add(RECIPE, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
-            if let Some(Sparse { ends, columns, values }) = table {
-                add(BLEND, &mut |mut to| {
-                    let tensors = [
-                        ("ends", Values::U64(ends)),
-                        ("columns", Values::U32(columns)),
-                        ("values", Values::F32(values)),
-                    ];
-                    tensors::write(&mut to, path, &tensors)
-                })?;
+            if !tables.is_empty() {
+                let names: Vec<_> = (0..tables.len()).map(blend_names).collect();
+                let tensors: Vec<(&str, Values<'_>)> = (names.iter().zip(tables))
+                    .flat_map(|([ends, columns, values], table)| {
+                        [
+                            (ends.as_str(), Values::U64(&table.ends)),
+                            (columns.as_str(), Values::U32(&table.columns)),
+                            (values.as_str(), Values::F32(&table.values)),
+                        ]
+                    })
+                    .collect();
+                add(BLEND, &mut |mut to| tensors::write(&mut to, path, &tensors))?;
             }
         }
-        if let Some(metrics) = &self.metrics {
-            add(METRICS, &mut |to| to.write_all(metrics.as_bytes()).map_err(Error::io(path, "write")))?;
+        if let Some(metrics) = self.metrics {
+            let json = serde_json::to_vec_pretty(metrics).map_err(|e| Error::io(path, "write")(e.into()))?;
+            add(METRICS, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
         }
-        if !self.training.is_empty() {
-            add(TRAINING, &mut |to| to.write_all(self.training.as_bytes()).map_err(Error::io(path, "write")))?;
+        for (name, lines) in [(SKIPPED, &self.skipped), (TRAINING, &self.training)] {
+            if !lines.is_empty() {
+                add(name, &mut |to| to.write_all(lines.as_bytes()).map_err(Error::io(path, "write")))?;
+            }
+        }
+        let (tool, created) = (tool(), humantime::format_rfc3339_seconds(now()).to_string());
+        if self.origin.run().is_some() {
+            // From the matrices just written: a map of the file needs no memory of its own.
+            let page = self.report(&name_of(path), &Tensors::open(&folder.join(VECTORS))?, &tool, &created)?;
+            add(REPORT, &mut |to| to.write_all(page.as_bytes()).map_err(Error::io(path, "write")))?;
         }
         let card = self.card(path);
         add(README, &mut |to| to.write_all(card.as_bytes()).map_err(Error::io(path, "write")))?;
-        let manifest = self.manifest(files);
-        let json = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::io(path, "write")(e.into()))?;
-        for (name, bytes) in [(MANIFEST, json.as_slice()), (MANIFEST_SUM, sum_line(&json).as_bytes())] {
-            std::fs::write(folder.join(name), bytes).map_err(Error::io(path, "write"))?;
-        }
+        let manifest = self.manifest(files, tool, created);
+        seal(folder, path, &manifest)?;
         staging.publish()?;
         Ok(manifest)
     }
@@ -154,16 +168,30 @@ impl<'a> NewModel<'a> {
         }
     }
 
-    fn manifest(&self, files: BTreeMap<String, Entry>) -> Manifest {
-        let mut hasher = blake3::Hasher::new();
-        for entry in files.values() {
-            hasher.update(entry.blake3.as_bytes());
-        }
+    fn report(&self, name: &str, vectors: &Tensors, tool: &str, created: &str) -> Result<String> {
+        let output = if vectors.contains("output") { Some(vectors.matrix("output")?) } else { None };
+        Ok(report::html(&Subject {
+            name,
+            tool,
+            created,
+            run: self.origin.run(),
+            vocab: self.vocab,
+            input: &vectors.matrix("input")?,
+            output: output.as_ref(),
+            metadata: self.metadata,
+            config: self.config,
+            recipe: self.recipe.map(|(recipe, _)| recipe),
+            metrics: self.metrics,
+            training: &self.training,
+        }))
+    }
+
+    fn manifest(&self, files: BTreeMap<String, Entry>, tool: String, created: String) -> Manifest {
         Manifest {
             format: FORMAT,
-            uuid: hasher.finalize().to_hex()[..32].to_owned(),
-            tool: format!("vecinity {}", env!("CARGO_PKG_VERSION")),
-            created: humantime::format_rfc3339_seconds(now()).to_string(),
+            uuid: uuid(&files),
+            tool,
+            created,
             origin: self.origin.clone(),
             tokens: self.vocab.len(),
             dim: self.dim(),
@@ -184,21 +212,51 @@ impl<'a> NewModel<'a> {
 
     /// The model in a few sentences.
     fn card(&self, path: &Path) -> String {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name_of(path);
         let origin = match &self.origin {
             Origin::Trained { corpus_tokens, sequences, .. } => {
                 format!("Trained on {sequences} sequences with {corpus_tokens} tokens; the settings are in `{CONFIG}`.")
             }
             Origin::Imported { format } => format!("Imported from a file in the format {format}."),
         };
+        let report = if self.origin.run().is_some() { "`report.html` shows how good it is.\n" } else { "" };
         format!(
             "# {name}\n\n{} tokens, {} values a vector. {origin}\n\n\
              Ask it with `vecinity neighbors {name} TOKEN`; check it with `vecinity verify {name}`.\n\
-             In Python: `safetensors.numpy.load_file(\"{VECTORS}\")[\"input\"]`, one row a token.\n",
+             {report}In Python: `safetensors.numpy.load_file(\"{VECTORS}\")[\"input\"]`, one row a token.\n",
             self.vocab.len(),
             self.dim(),
         )
     }
+}
+
+/// Size and checksum of a file.
+pub(super) fn entry(file: &Path) -> Result<Entry> {
+    let bytes = file.metadata().map_err(Error::io(file, "read"))?.len();
+    Ok(Entry { bytes, blake3: checksum::of_file(file)? })
+}
+
+/// A name made from the content of all files.
+pub(super) fn uuid(files: &BTreeMap<String, Entry>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for entry in files.values() {
+        hasher.update(entry.blake3.as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Writes the manifest of the model that is to stand at `path` into a folder, with its checksum.
+pub(super) fn seal(folder: &Path, path: &Path, manifest: &Manifest) -> Result<()> {
+    let json = serde_json::to_vec_pretty(manifest).map_err(|e| Error::io(path, "write")(e.into()))?;
+    for (name, bytes) in [(MANIFEST, json.as_slice()), (MANIFEST_SUM, sum_line(&json).as_bytes())] {
+        std::fs::write(folder.join(name), bytes).map_err(Error::io(path, "write"))?;
+    }
+    Ok(())
+}
+
+/// The name and version of this program.
+fn tool() -> String {
+    format!("vecinity {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Refuses to replace anything but a model.
@@ -224,6 +282,15 @@ fn check_target(path: &Path) -> Result<()> {
 pub fn check_output(path: &Path) -> Result<()> {
     check_target(path)?;
     Staging::new(path).map(drop)
+}
+
+/// Checks before a long run that a model of `tokens` tokens and both matrices has room at `path`.
+///
+/// # Errors
+/// [`Error::Input`] with the bytes needed and free.
+pub fn check_space(path: &Path, tokens: usize, dim: usize) -> Result<()> {
+    // A row in each matrix, and the token itself with its count and end.
+    publish::check_space(path, tokens as u64 * (2 * 4 * dim as u64 + 24))
 }
 
 /// Now, or the time that `SOURCE_DATE_EPOCH` asks for.

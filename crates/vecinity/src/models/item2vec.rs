@@ -26,7 +26,7 @@ const HEAVIEST: f32 = 2.0;
 
 /// Settings of item2vec's set form.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Noise items for each pair, 1 to 1000.
     pub negatives: usize,

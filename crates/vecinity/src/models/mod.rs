@@ -1,11 +1,13 @@
 //! One paper, one file: what a model does with one sequence.
 //!
-//! A new model is one file here, one variant of [`ModelConfig`] and one arm of its `match`.
+//! A new log-bilinear model is one file here, one variant of [`ModelConfig`] and one arm of its `match`.
+//! Networks ([`youtube`]) learn from histories instead of a corpus and have a `fit` of their own.
 //!
-//! May import: `train`, `corpus`, `vocab`, `embeddings`, `error`.
+//! May import: `deep`, `eval`, `train`, `corpus`, `vocab`, `embeddings`, `error`.
 
 pub mod item2vec;
 pub mod word2vec;
+pub mod youtube;
 
 use crate::corpus::Corpus;
 use crate::error::Result;
@@ -21,7 +23,19 @@ pub enum ModelConfig {
     Item2vec(item2vec::Config),
 }
 
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self::Word2vec(word2vec::Config::default())
+    }
+}
+
 impl ModelConfig {
+    /// Whether row `r` of the output table belongs to token `r`; in hierarchical softmax it does not.
+    #[must_use]
+    pub fn outputs_are_tokens(&self) -> bool {
+        !matches!(self, Self::Word2vec(word2vec::Config { loss: word2vec::Objective::Hs, .. }))
+    }
+
     /// Trains the model; see [`fit`].
     ///
     /// # Errors

@@ -71,7 +71,7 @@ pub enum CbowGradient {
 
 /// Settings of word2vec.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Skip-gram or CBOW.
     pub model: Architecture,

@@ -1,18 +1,20 @@
 //! The recipe with the best NDCG@10 on validation.
 //!
-//! In steps, each from the best of the step before: matrices, metric and memory; popularity; the blend with
-//! its table, share and memory.
+//! In steps, each from the best of the step before: matrices, metric and memory; popularity; then the blend.
+//! Each table is first asked alone, to find its memory. The blend begins with the best of vectors and tables alone;
+//! what helps most is added, as long as it helps by more than chance (a standard error, query by query): the best of
+//! many recipes on few queries is easily a lucky one.
 
 use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::{OnItems, Recommender};
 use crate::baselines::{Memory, Partner, Sparse};
-use crate::eval::recommend::{Fold, mean_ndcg, rank};
+use crate::eval::recommend::{Fold, ndcg_of_each, rank};
 use crate::index::Metric;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One recipe that was tried, with what validation said.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// The recipe.
     pub recipe: Recipe,
@@ -20,10 +22,23 @@ pub struct Trial {
     pub ndcg: f64,
 }
 
+/// What was chosen, and from what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The best of all.
+    pub best: Trial,
+    /// The best without a blend: the vectors alone.
+    pub plain: Trial,
+    /// All, in the order of trial.
+    pub trials: Vec<Trial>,
+}
+
 /// Scores computed for one trial, at most: of large catalogues fewer queries are asked.
 const SCORES: usize = 200_000_000;
 /// Queries of a trial, at most and at least.
 const QUERIES: (usize, usize) = (10_000, 1000);
+/// Weights that a further part of a blend may have.
+const SHARES: [f32; 5] = [0.1, 0.2, 0.35, 0.5, 0.7];
 
 /// What of validation is asked when many settings are compared.
 pub(super) fn sample(valid: &Fold) -> Fold {
@@ -46,63 +61,164 @@ pub fn choose(
     threads: usize,
 ) -> Choice {
     let valid = sample(valid);
-    let mut search = Search { rows, valid: &valid, threads, trials: Vec::new() };
+    let mut search = Search { rows, valid: &valid, tables, threads, trials: Vec::new() };
     let memories = Memory::grid(ordered);
-    let mut best = Trial { recipe: *model.recipe(), ndcg: -1.0 };
+    let mut plain: Option<Tried> = None;
     for vectors in Pair::ALL.map(|(_, pair)| pair) {
         for metric in [Metric::Dot, Metric::Cosine] {
-            let asked = model.asked(Recipe { vectors, metric, ..Recipe::default() }, None);
+            let asked = model.asked(Recipe { vectors, metric, ..Recipe::default() }, Vec::new());
             for &memory in &memories {
-                search.try_recipe(&asked, Recipe { vectors, metric, memory, ..Recipe::default() }, None, &mut best);
+                let recipe = Recipe { vectors, metric, memory, ..Recipe::default() };
+                keep_better(&mut plain, search.attempt(&asked, recipe));
             }
         }
     }
-    let asked = model.asked(Recipe { blend: None, ..best.recipe }, None);
+    let start = plain.as_ref().map_or_else(Recipe::default, |tried| tried.recipe.clone());
+    let asked = model.asked(start.clone(), Vec::new());
     // Cosines are small beside logarithms of counts.
-    let scale = if best.recipe.metric == Metric::Cosine { 0.1 } else { 1.0 };
+    let scale = if start.metric == Metric::Cosine { 0.1 } else { 1.0 };
     for popularity in [-0.25, 0.25, 0.5, 0.75, 1.0] {
-        let recipe = Recipe { popularity: popularity * scale, ..best.recipe };
-        search.try_recipe(&asked, recipe, None, &mut best);
+        let recipe = Recipe { popularity: popularity * scale, ..start.clone() };
+        keep_better(&mut plain, search.attempt(&asked, recipe));
     }
-    let plain = best;
-    for (partner, table) in tables {
-        for share in [0.2, 0.4, 0.6, 0.8, 1.0] {
-            for &memory in &memories {
-                let recipe = Recipe { memory, blend: Some(Blend { partner: *partner, share }), ..plain.recipe };
-                search.try_recipe(&asked, recipe, Some(table), &mut best);
-            }
-        }
-    }
-    Choice { best, plain, trials: search.trials }
+    let plain = plain.expect("recipes were tried");
+    let best = search.blend(&asked, &plain, &memories).trial();
+    Choice { best, plain: plain.trial(), trials: search.trials }
 }
 
-/// What was chosen, and from what.
-#[derive(Debug, Clone)]
-pub struct Choice {
-    /// The best of all.
-    pub best: Trial,
-    /// The best without a blend: the vectors alone.
-    pub plain: Trial,
-    /// All, in the order of trial.
-    pub trials: Vec<Trial>,
+/// A recipe with the NDCG@10 of each query.
+#[derive(Clone)]
+struct Tried {
+    recipe: Recipe,
+    ndcg: f64,
+    each: Vec<f64>,
+}
+
+impl Tried {
+    fn trial(&self) -> Trial {
+        Trial { recipe: self.recipe.clone(), ndcg: self.ndcg }
+    }
+
+    /// Whether this is better than another by more than chance.
+    fn beats(&self, other: &Self) -> bool {
+        beyond_chance(&self.each, &other.each, 1.0)
+    }
+}
+
+/// Whether `a` is larger than `b`, question by question, by more than so many standard errors of the mean difference.
+pub(super) fn beyond_chance(a: &[f64], b: &[f64], errors: f64) -> bool {
+    let n = a.len() as f64;
+    let difference = |(a, b): (&f64, &f64)| a - b;
+    let mean = a.iter().zip(b).map(difference).sum::<f64>() / n;
+    let squares = a.iter().zip(b).map(|pair| (difference(pair) - mean).powi(2)).sum::<f64>();
+    mean > errors * (squares / (n - 1.0).max(1.0) / n).sqrt()
+}
+
+fn keep_better(best: &mut Option<Tried>, tried: Tried) {
+    if best.as_ref().is_none_or(|best| tried.ndcg > best.ndcg) {
+        *best = Some(tried);
+    }
 }
 
 struct Search<'a> {
     rows: &'a [u32],
     valid: &'a Fold,
+    tables: &'a [(Partner, Arc<Sparse>)],
     threads: usize,
     trials: Vec<Trial>,
 }
 
 impl Search<'_> {
-    /// Tries a recipe; `best` is replaced if it is better.
-    fn try_recipe(&mut self, model: &Recommender, recipe: Recipe, table: Option<&Arc<Sparse>>, best: &mut Trial) {
-        let recommender = model.asked(recipe, table.cloned());
+    fn attempt(&mut self, model: &Recommender, recipe: Recipe) -> Tried {
+        let table = |blend: &Blend| {
+            let found = self.tables.iter().find(|(partner, _)| *partner == blend.partner);
+            found.map(|(_, table)| Arc::clone(table))
+        };
+        let blended = recipe.blend.iter().filter_map(table).collect();
+        let recommender = model.asked(recipe.clone(), blended);
         let scorer = OnItems { recommender: &recommender, rows: self.rows };
-        let trial = Trial { recipe, ndcg: mean_ndcg(&rank(&scorer, self.valid, self.threads)) };
-        self.trials.push(trial);
-        if trial.ndcg > best.ndcg {
-            *best = trial;
+        let each = ndcg_of_each(&rank(&scorer, self.valid, self.threads));
+        let ndcg = each.iter().sum::<f64>() / each.len().max(1) as f64;
+        self.trials.push(Trial { recipe: recipe.clone(), ndcg });
+        Tried { recipe, ndcg, each }
+    }
+
+    /// The best blend: vectors and tables with their weights.
+    fn blend(&mut self, model: &Recommender, plain: &Tried, memories: &[Memory]) -> Tried {
+        let mut parts = vec![plain.clone()];
+        for (partner, _) in self.tables {
+            let mut best = None;
+            for &memory in memories {
+                let blend = vec![Blend { partner: *partner, share: 1.0, memory }];
+                keep_better(&mut best, self.attempt(model, Recipe { blend, ..plain.recipe.clone() }));
+            }
+            parts.extend(best);
         }
+        let first = (1..parts.len()).fold(0, |best, at| if parts[at].beats(&parts[best]) { at } else { best });
+        let mut current = parts.remove(first);
+        while !parts.is_empty() {
+            let mut best: Option<(usize, Tried)> = None;
+            for (at, part) in parts.iter().enumerate() {
+                for share in SHARES {
+                    let tried = self.attempt(model, mixed(&current.recipe, &part.recipe, share));
+                    if best.as_ref().is_none_or(|(_, best)| tried.ndcg > best.ndcg) {
+                        best = Some((at, tried));
+                    }
+                }
+            }
+            match best {
+                Some((at, tried)) if tried.beats(&current) => {
+                    parts.remove(at);
+                    current = tried;
+                }
+                _ => break,
+            }
+        }
+        current
+    }
+}
+
+/// `1 - share` of a recipe with `share` of another, which differ in their blends only.
+fn mixed(recipe: &Recipe, other: &Recipe, share: f32) -> Recipe {
+    let part = |recipe: &Recipe, share: f32| {
+        let scaled = move |blend: &Blend| Blend { share: blend.share * share, ..*blend };
+        recipe.blend.iter().map(scaled).collect::<Vec<_>>()
+    };
+    let mut blend = part(recipe, 1.0 - share);
+    blend.extend(part(other, share));
+    Recipe { blend, ..recipe.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(each: &[f64]) -> Tried {
+        let ndcg = each.iter().sum::<f64>() / each.len() as f64;
+        Tried { recipe: Recipe::default(), ndcg, each: each.to_vec() }
+    }
+
+    #[test]
+    fn a_lucky_query_is_no_reason_to_blend() {
+        let (before, mut after) = (tried(&[0.5; 100]), [0.5; 100]);
+        (after[7], after[8]) = (1.0, 0.3);
+        // The mean of the differences is .003, its standard error .0054.
+        assert!(!tried(&after).beats(&before));
+        after[8..13].fill(1.0);
+        assert!(tried(&after).beats(&before));
+        assert!(!before.beats(&before));
+    }
+
+    #[test]
+    fn shares_of_a_mixture_add_up() {
+        let of = |lambda, share| Blend { partner: Partner::Ease { lambda }, share, memory: Memory::ALL };
+        let recipe = |blend: &[Blend]| Recipe { blend: blend.to_vec(), ..Recipe::default() };
+        let first = mixed(&recipe(&[]), &recipe(&[of(1.0, 1.0)]), 0.2);
+        assert_eq!((first.share_of_vectors(), first.blend[0].share), (0.8, 0.2));
+        let second = mixed(&first, &recipe(&[of(2.0, 1.0)]), 0.5);
+        assert_eq!(second.blend.iter().map(|blend| blend.share).collect::<Vec<_>>(), [0.1, 0.5]);
+        assert!((second.share_of_vectors() - 0.4).abs() < 1e-6);
+        let vectors_last = mixed(&recipe(&[of(1.0, 1.0)]), &recipe(&[]), 0.35);
+        assert!((vectors_last.share_of_vectors() - 0.35).abs() < 1e-6);
     }
 }

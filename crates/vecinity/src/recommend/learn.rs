@@ -1,62 +1,33 @@
 //! The whole way from histories to a measured recommender.
 //!
 //! 1. Split; tune the baselines by validation.
-//! 2. Train on what validation leaves, stop when validation no longer gets better, keep the best epoch.
+//! 2. Train on what validation leaves. Stop if validation gets worse by more than chance, and go back to the best
+//!    epoch then; otherwise the last one is kept: where the rate has fallen, a lead of an earlier epoch is luck.
 //! 3. Choose the recipe by validation, with the tuned baselines that are tables as candidates for a blend.
 //! 4. Measure on test, once: the model, its vectors alone, and every baseline. Judge.
 //! 5. Train again on everything, with the same settings and epochs: what is served should know today's items.
+//!
+//! A stopped run goes on where its checkpoint says: the tables in training, the best so far, and the
+//! choices already made ([`Note`]) are in it.
 
-use super::choose::{Choice, choose, sample};
-use super::recipe::{Pair, Recipe};
+use super::choose::{Choice, Trial, beyond_chance, choose, sample};
+use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::{OnItems, Recommender};
-use super::{Blend, Trial};
+use super::snapshot::{Snapshot, recommender};
+use super::watch::{Note, Stage, Watch};
 use crate::baselines::{Baseline, BaselineKind, Ease, Memory, Partner, Sparse, tune};
 use crate::config::Config;
 use crate::corpus::Corpus;
-use crate::error::Result;
-use crate::eval::recommend::{Fold, Holdout, Measured, Metrics, Split, Verdict, judge, mean_ndcg, rank};
+use crate::error::{Error, Result};
+use crate::eval::recommend::{Fold, Holdout, Measured, Metrics, Split, Verdict, judge, ndcg_of_each, rank};
 use crate::histories::Histories;
 use crate::index::Metric;
-use crate::train::{Checkpoint, Control, Progress, Trained};
+use crate::train::{Beside, Checkpoint, Resumed, Trained};
 use crate::vocab::Vocab;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::sync::Arc;
 use vecinity_kernel::SharedRows;
-
-/// What is going on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// A baseline is tuned.
-    Baseline(BaselineKind),
-    /// The model learns from the training part.
-    Train,
-    /// The recipe is chosen.
-    Recipe,
-    /// The model learns from the (longer) training part of the test.
-    TrainForTest,
-    /// The model learns from everything.
-    TrainOnAll,
-}
-
-/// Who looks on while a model is made.
-pub trait Watch {
-    /// A stage begins.
-    fn stage(&mut self, stage: Stage);
-    /// Called ten times a second while a model is trained.
-    fn observe(&mut self, progress: &Progress) -> Control;
-    /// Called behind every epoch that was measured.
-    fn epoch(&mut self, report: &EpochReport);
-    /// A checkpoint of the run with this identity, if there is one to go on from.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    fn resume(&mut self, run: &str) -> Result<Option<Checkpoint>>;
-    /// Writes a checkpoint.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    fn save(&mut self, checkpoint: &Checkpoint, run: &str) -> Result<()>;
-}
 
 /// An epoch, measured on validation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -82,6 +53,13 @@ pub struct Row {
     pub test: Metrics,
 }
 
+impl Row {
+    /// The name of the model's own line.
+    pub const MODEL: &'static str = "this model";
+    /// The name of the line of a blended model's vectors.
+    pub const VECTORS: &'static str = "its vectors alone";
+}
+
 /// How good it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -99,6 +77,15 @@ pub struct Evaluation {
     pub refit: bool,
 }
 
+/// What the model folder keeps of it: `metrics.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricsFile {
+    /// How good the model is.
+    pub evaluation: Evaluation,
+    /// All recipes that were tried, in the order of trial.
+    pub trials: Vec<Trial>,
+}
+
 /// A model that is ready to be stored.
 #[derive(Debug)]
 pub struct Learned {
@@ -106,14 +93,12 @@ pub struct Learned {
     pub corpus: Corpus,
     /// Its tables.
     pub trained: Trained,
-    /// How to ask it.
-    pub recipe: Recipe,
-    /// The table of the recipe's blend, by rows of the vocabulary.
-    pub table: Option<Sparse>,
+    /// How to ask it; absent if its output table belongs to no items (hierarchical softmax).
+    pub recipe: Option<Recipe>,
+    /// The tables of the recipe's blend in its order, by rows of the vocabulary.
+    pub blended: Vec<Sparse>,
     /// How good it is; absent without a holdout.
-    pub evaluation: Option<Evaluation>,
-    /// All recipes that were tried.
-    pub trials: Vec<Trial>,
+    pub metrics: Option<MetricsFile>,
 }
 
 /// Queries by which an epoch is measured, at most.
@@ -123,66 +108,40 @@ const EPOCH_QUERIES: usize = 3000;
 ///
 /// # Errors
 /// What the steps say: nothing to hold out, settings out of range, no item frequent enough, divergence,
-/// [`Error::Interrupted`](crate::Error::Interrupted) if the watch stopped it.
+/// [`Error::Interrupted`] if the watch stopped it.
 pub fn learn(histories: &Histories, config: &Config, watch: &mut dyn Watch) -> Result<Learned> {
     config.train.check()?;
+    let identity = config.identity_of_items(&histories.fingerprint());
+    let mut run = Run { histories, config, identity, resumed: None };
+    if let Some(resumed) = watch.resume(&run.identity)? {
+        run.resumed = Some((run.note(&resumed)?, resumed));
+    }
     let holdout = config.evaluate.holdout.unwrap_or(if histories.ordered() { Holdout::Last } else { Holdout::Basket });
-    let run = Run { histories, config };
     if holdout == Holdout::None {
-        let everything = Fold::everything(histories);
-        let (corpus, trained) = run.train(&everything, None, Stage::TrainOnAll, watch)?;
-        let recipe = start(histories.ordered());
-        return Ok(Learned { corpus, trained, recipe, table: None, evaluation: None, trials: Vec::new() });
+        return run.without_holdout(watch);
     }
-    let split = Split::new(histories, holdout)?;
-    let baselines = run.baselines(&split, watch)?;
-    let (corpus, mut trained, snapshot) = run.train_by_validation(&split.valid, watch)?;
-    let best_epoch = snapshot.epoch;
-    watch.stage(Stage::Recipe);
-    let rows = rows_of(histories.items(), corpus.vocab());
-    let tables = run.tables(&split.valid, &baselines, &rows, corpus.vocab())?;
-    let model = snapshot.recommender(corpus.vocab(), histories.ordered());
-    let choice = choose(&model, &rows, &split.valid, histories.ordered(), &tables, config.train.threads);
-    let mut tested = Tested { corpus, model, tables, rows };
-    if split.one_training {
-        snapshot.restore(&mut trained);
-    } else {
-        let (corpus, again) = run.train(&split.test, Some(best_epoch), Stage::TrainForTest, watch)?;
-        let rows = rows_of(histories.items(), corpus.vocab());
-        let tables = run.tables(&split.test, &baselines, &rows, corpus.vocab())?;
-        let model =
-            Snapshot::of(best_epoch, &again.input, &again.output).recommender(corpus.vocab(), histories.ordered());
-        tested = Tested { corpus, model, tables, rows };
-        trained = again;
+    if !config.model.outputs_are_tokens() {
+        let allowed = "ns: a tree has no output vectors of items to recommend by; or --holdout none for vectors alone";
+        return Err(Error::setting("loss", "hs", allowed));
     }
-    let rows = run.measure(&split.test, &tested, &choice, &baselines);
-    let verdict = verdict(&rows);
-    let rows = rows.into_iter().map(|(row, _)| row).collect();
-    let refit = config.evaluate.refit;
-    let evaluation = Evaluation { holdout, rows, verdict, epochs: snapshot.epochs.clone(), best_epoch, refit };
-    let recipe = choice.best.recipe;
-    let of_blend = |tables: &[(Partner, Arc<Sparse>)]| {
-        let wanted = recipe.blend.map(|blend| blend.partner);
-        tables.iter().find(|(partner, _)| Some(*partner) == wanted).map(|(_, table)| (**table).clone())
+    let judged = match run.resumed.take() {
+        Some((Note::TrainOnAll { evaluation, choice }, resumed)) => {
+            watch.judged(&evaluation);
+            run.resumed = Some((Note::TrainOnAll { evaluation: evaluation.clone(), choice: choice.clone() }, resumed));
+            Judged { evaluation, choice, tested: None }
+        }
+        earlier => {
+            run.resumed = earlier;
+            run.judge(holdout, watch)?
+        }
     };
-    let (corpus, trained, table) = if refit {
-        let everything = Fold::everything(histories);
-        let (corpus, trained) = run.train(&everything, Some(best_epoch), Stage::TrainOnAll, watch)?;
-        let rows = rows_of(histories.items(), corpus.vocab());
-        let table =
-            recipe.blend.map(|blend| run.table(&everything, blend.partner, &rows, corpus.vocab())).transpose()?;
-        (corpus, trained, table)
-    } else {
-        let table = of_blend(&tested.tables);
-        (tested.corpus, trained, table)
-    };
-    Ok(Learned { corpus, trained, recipe, table, evaluation: Some(evaluation), trials: choice.trials })
+    run.finish(judged, watch)
 }
 
 /// The recipe before anything is known: what training brought together, asked of the newest items.
-fn start(ordered: bool) -> Recipe {
+pub(super) fn start(ordered: bool) -> Recipe {
     let memory = if ordered { Memory { last: 5, decay: 0.8 } } else { Memory::ALL };
-    Recipe { vectors: Pair::InOut, metric: Metric::Dot, memory, popularity: 0.0, blend: None }
+    Recipe { vectors: Pair::InOut, metric: Metric::Dot, memory, popularity: 0.0, blend: Vec::new() }
 }
 
 /// The row in `vocab` of each item; `u32::MAX` if it is not in it.
@@ -190,57 +149,123 @@ fn rows_of(items: &Vocab, vocab: &Vocab) -> Vec<u32> {
     items.iter().map(|(_, token, _)| vocab.get(token).map_or(u32::MAX, |id| id.0)).collect()
 }
 
-/// Tables as they were behind an epoch.
-struct Snapshot {
-    epoch: u32,
-    input: Vec<f32>,
-    output: Vec<f32>,
-    dim: usize,
+/// A model trained by validation.
+struct Fitted {
+    corpus: Corpus,
+    trained: Trained,
+    best: Snapshot,
     epochs: Vec<EpochReport>,
-}
-
-impl Snapshot {
-    fn of(epoch: u32, input: &SharedRows, output: &SharedRows) -> Self {
-        let copy = |table: &SharedRows| {
-            let mut values = vec![0.0; table.rows() * table.dim()];
-            for (row, to) in values.chunks_exact_mut(table.dim()).enumerate() {
-                table.read_into(row, to);
-            }
-            values
-        };
-        Self { epoch, input: copy(input), output: copy(output), dim: input.dim(), epochs: Vec::new() }
-    }
-
-    fn recommender(&self, vocab: &Vocab, ordered: bool) -> Recommender {
-        Recommender::in_training(vocab, self.input.clone(), self.output.clone(), self.dim, start(ordered))
-    }
-
-    /// Puts the tables back.
-    fn restore(&self, trained: &mut Trained) {
-        for (table, values) in [(&mut trained.input, &self.input), (&mut trained.output, &self.output)] {
-            for (row, from) in values.chunks_exact(self.dim).enumerate() {
-                table.row_mut(row).copy_from_slice(from);
-            }
-        }
-    }
 }
 
 /// A model as it is asked about the test.
 struct Tested {
     corpus: Corpus,
+    trained: Trained,
     model: Recommender,
     tables: Vec<(Partner, Arc<Sparse>)>,
     rows: Vec<u32>,
 }
 
+/// A measured model; `tested` is absent if that happened in an earlier process.
+struct Judged {
+    evaluation: Evaluation,
+    choice: Choice,
+    tested: Option<Tested>,
+}
+
 struct Run<'a> {
     histories: &'a Histories,
     config: &'a Config,
+    identity: String,
+    /// The checkpoint of a stopped run, until the stage it belongs to begins.
+    resumed: Option<(Note, Resumed)>,
 }
 
 impl Run<'_> {
     fn threads(&self) -> usize {
         self.config.train.threads
+    }
+
+    fn note(&self, resumed: &Resumed) -> Result<Note> {
+        serde_json::from_str(&resumed.note).map_err(|error| {
+            let what = format!("the note beside the checkpoint is damaged: {error}");
+            Error::data(what, "delete the checkpoint and train from the start")
+        })
+    }
+
+    fn without_holdout(&mut self, watch: &mut dyn Watch) -> Result<Learned> {
+        let fold = Fold::everything(self.histories);
+        let note = Note::Train { epochs: Vec::new(), each: Vec::new(), worse: 0 };
+        let (corpus, trained) = self.train(&fold, None, Stage::TrainOnAll, &note, watch)?;
+        let recipe = trained.outputs_are_tokens.then(|| start(self.histories.ordered()));
+        Ok(Learned { corpus, trained, recipe, blended: Vec::new(), metrics: None })
+    }
+
+    /// Steps 1 to 4.
+    fn judge(&mut self, holdout: Holdout, watch: &mut dyn Watch) -> Result<Judged> {
+        let split = Split::new(self.histories, holdout)?;
+        let baselines = self.baselines(&split, watch)?;
+        let ordered = self.histories.ordered();
+        let (choice, epochs, best_epoch, mut tested) = match self.resumed.take() {
+            Some((Note::TrainForTest { epochs, best_epoch, choice }, resumed)) => {
+                let note = Note::TrainForTest { epochs: epochs.clone(), best_epoch, choice: choice.clone() };
+                self.resumed = Some((note, resumed));
+                (choice, epochs, best_epoch, None)
+            }
+            earlier => {
+                self.resumed = earlier;
+                let Fitted { corpus, mut trained, best, epochs } = self.train_by_validation(&split.valid, watch)?;
+                watch.stage(Stage::Recipe);
+                let rows = rows_of(self.histories.items(), corpus.vocab());
+                let tables = self.tables(&split.valid, &baselines, &rows, corpus.vocab())?;
+                let model = best.recommender(corpus.vocab(), ordered);
+                let choice = choose(&model, &rows, &split.valid, ordered, &tables, self.threads());
+                let best_epoch = best.epoch;
+                best.restore(&mut trained);
+                (choice, epochs, best_epoch, Some(Tested { corpus, trained, model, tables, rows }))
+            }
+        };
+        if !split.one_training {
+            let note = Note::TrainForTest { epochs: epochs.clone(), best_epoch, choice: choice.clone() };
+            let (corpus, trained) = self.train(&split.test, Some(best_epoch), Stage::TrainForTest, &note, watch)?;
+            let rows = rows_of(self.histories.items(), corpus.vocab());
+            let tables = self.tables(&split.test, &baselines, &rows, corpus.vocab())?;
+            let model = recommender(corpus.vocab(), &trained.input, &trained.output, ordered);
+            tested = Some(Tested { corpus, trained, model, tables, rows });
+        }
+        let rows =
+            tested.as_ref().map_or_else(Vec::new, |tested| self.measure(&split.test, tested, &choice, &baselines));
+        let verdict = verdict(&rows);
+        let rows = rows.into_iter().map(|(row, _)| row).collect();
+        let refit = self.config.evaluate.refit;
+        let evaluation = Evaluation { holdout, rows, verdict, epochs, best_epoch, refit };
+        watch.judged(&evaluation);
+        Ok(Judged { evaluation, choice, tested })
+    }
+
+    /// Step 5, or what was tested as it is.
+    fn finish(&mut self, judged: Judged, watch: &mut dyn Watch) -> Result<Learned> {
+        let Judged { evaluation, choice, tested } = judged;
+        let recipe = choice.best.recipe.clone();
+        let best_epoch = evaluation.best_epoch;
+        let metrics = MetricsFile { evaluation: evaluation.clone(), trials: choice.trials.clone() };
+        let (corpus, trained, blended) = match tested.filter(|_| !evaluation.refit) {
+            Some(tested) => {
+                let blended = blended(&recipe, &tested.tables).iter().map(|table| (**table).clone()).collect();
+                (tested.corpus, tested.trained, blended)
+            }
+            None => {
+                let fold = Fold::everything(self.histories);
+                let note = Note::TrainOnAll { evaluation, choice };
+                let (corpus, trained) = self.train(&fold, Some(best_epoch), Stage::TrainOnAll, &note, watch)?;
+                let rows = rows_of(self.histories.items(), corpus.vocab());
+                let partners = recipe.blend.iter().map(|blend| blend.partner);
+                let tables = partners.map(|partner| self.table(&fold, partner, &rows, corpus.vocab()));
+                let blended = tables.collect::<Result<_>>()?;
+                (corpus, trained, blended)
+            }
+        };
+        Ok(Learned { corpus, trained, recipe: Some(recipe), blended, metrics: Some(metrics) })
     }
 
     fn baselines(&self, split: &Split, watch: &mut dyn Watch) -> Result<Vec<Baseline>> {
@@ -257,66 +282,84 @@ impl Run<'_> {
     }
 
     fn corpus(&self, fold: &Fold) -> Result<Corpus> {
-        Corpus::from_sequences(self.histories.items(), fold.train.iter(), self.config.data.min_count)
+        let train = &fold.train;
+        Corpus::from_sequences(self.histories.items(), train.iter(), train.weights(), self.config.data.min_count)
+    }
+
+    /// The checkpoint of a stopped run, if it is of the stage that this note belongs to.
+    fn checkpoint_of(&mut self, note: &Note) -> Option<Resumed> {
+        let same = |found: &Note| std::mem::discriminant(found) == std::mem::discriminant(note);
+        self.resumed.take_if(|(found, _)| same(found)).map(|(_, resumed)| resumed)
     }
 
     /// Trains on a fold, to the end or to the end of an epoch.
-    fn train(&self, fold: &Fold, last: Option<u32>, stage: Stage, watch: &mut dyn Watch) -> Result<(Corpus, Trained)> {
+    fn train(
+        &mut self,
+        fold: &Fold,
+        last: Option<u32>,
+        stage: Stage,
+        note: &Note,
+        watch: &mut dyn Watch,
+    ) -> Result<(Corpus, Trained)> {
         watch.stage(stage);
         let corpus = self.corpus(fold)?;
-        let trained = self.fit(&corpus, watch, &mut |epoch, _, _| Ok(last.is_none_or(|last| epoch < last)))?;
-        Ok((corpus, trained))
-    }
-
-    fn fit(
-        &self,
-        corpus: &Corpus,
-        watch: &mut dyn Watch,
-        epoch: &mut dyn FnMut(u32, &Checkpoint, &mut dyn Watch) -> Result<bool>,
-    ) -> Result<Trained> {
-        let run = self.config.identity(corpus.fingerprint());
-        let from = watch.resume(&run)?;
-        let watch = std::cell::RefCell::new(watch);
-        self.config.model.fit_by_epoch(
-            corpus,
+        let note_text = serde_json::to_string(note).unwrap_or_default();
+        let from = self.checkpoint_of(note).map(|resumed| resumed.checkpoint);
+        let watch = RefCell::new(watch);
+        let trained = self.config.model.fit_by_epoch(
+            &corpus,
             &self.config.train,
             from,
             &mut |progress| watch.borrow_mut().observe(progress),
-            &mut |checkpoint| watch.borrow_mut().save(checkpoint, &run),
-            Some(&mut |number, checkpoint| epoch(number, checkpoint, &mut **watch.borrow_mut())),
-        )
+            &mut |state| watch.borrow_mut().save(&self.identity, state, &Beside { note: &note_text, kept: &[] }),
+            Some(&mut |epoch, _| Ok(last.is_none_or(|last| epoch < last))),
+        )?;
+        Ok((corpus, trained))
     }
 
-    /// Trains while validation gets better; the tables behind the best epoch are in the snapshot.
-    fn train_by_validation(&self, valid: &Fold, watch: &mut dyn Watch) -> Result<(Corpus, Trained, Snapshot)> {
+    /// Trains while validation gets better, and keeps the tables behind the best epoch.
+    fn train_by_validation(&mut self, valid: &Fold, watch: &mut dyn Watch) -> Result<Fitted> {
         watch.stage(Stage::Train);
         let corpus = self.corpus(valid)?;
-        let patience = self.config.evaluate.patience;
-        let rows = rows_of(self.histories.items(), corpus.vocab());
+        let progress = RefCell::new(ByValidation::default());
+        let mut from = None;
+        if let Some((Note::Train { epochs, each, worse }, resumed)) =
+            self.resumed.take_if(|(note, _)| matches!(note, Note::Train { .. }))
+        {
+            from = Some(resumed.checkpoint);
+            *progress.borrow_mut() = ByValidation::again(epochs, each, worse, resumed.kept);
+        }
         let asked = sample(valid).sampled(EPOCH_QUERIES);
-        let (mut best, mut epochs, mut best_ndcg) = (None, Vec::new(), -1.0);
-        let ordered = self.histories.ordered();
-        let trained = self.fit(&corpus, watch, &mut |epoch, state, watch| {
+        let rows = rows_of(self.histories.items(), corpus.vocab());
+        let patience = self.config.evaluate.patience;
+        let watch = RefCell::new(watch);
+        let mut end_of_epoch = |epoch: u32, state: &Checkpoint| {
             if patience == 0 {
                 return Ok(true);
             }
-            let snapshot = Snapshot::of(epoch, &state.input, &state.output);
-            let recommender = snapshot.recommender(corpus.vocab(), ordered);
-            let scorer = OnItems { recommender: &recommender, rows: &rows };
-            let ndcg = mean_ndcg(&rank(&scorer, &asked, self.threads()));
-            let report = EpochReport { epoch, ndcg, best: ndcg > best_ndcg };
-            if report.best {
-                best_ndcg = ndcg;
-                best = Some(snapshot);
-            }
-            watch.epoch(&report);
-            epochs.push(report);
-            Ok(best.as_ref().is_none_or(|best: &Snapshot| epoch < best.epoch + patience))
-        })?;
-        let last = self.config.train.epochs;
-        let mut best = best.unwrap_or_else(|| Snapshot::of(last, &trained.input, &trained.output));
-        best.epochs = epochs;
-        Ok((corpus, trained, best))
+            let model = recommender(corpus.vocab(), &state.input, &state.output, self.histories.ordered());
+            let scorer = OnItems { recommender: &model, rows: &rows };
+            let each = ndcg_of_each(&rank(&scorer, &asked, self.threads()));
+            let mut progress = progress.borrow_mut();
+            watch.borrow_mut().epoch(progress.add(epoch, each, state)?);
+            Ok(progress.worse < patience)
+        };
+        let mut trained = self.config.model.fit_by_epoch(
+            &corpus,
+            &self.config.train,
+            from,
+            &mut |progress| watch.borrow_mut().observe(progress),
+            &mut |state| progress.borrow().save(&self.identity, state, &mut **watch.borrow_mut()),
+            Some(&mut end_of_epoch),
+        )?;
+        let ByValidation { epochs, best, worse, .. } = progress.into_inner();
+        let last = epochs.last().map_or(self.config.train.epochs, |report| report.epoch);
+        let best = match best {
+            Some(best) if worse > 0 => best,
+            _ => Snapshot::of(last, &trained.input, &trained.output)?,
+        };
+        trained.progress.epoch = best.epoch;
+        Ok(Fitted { corpus, trained, best, epochs })
     }
 
     /// The tables that can be blended: those of the tuned baselines.
@@ -346,16 +389,14 @@ impl Run<'_> {
             rows.push((row, measured));
         };
         let ask = |trial: &Trial| {
-            let wanted = trial.recipe.blend.map(|Blend { partner, .. }| partner);
-            let table =
-                tested.tables.iter().find(|(partner, _)| Some(*partner) == wanted).map(|(_, table)| Arc::clone(table));
-            let recommender = tested.model.asked(trial.recipe, table);
+            let blended = blended(&trial.recipe, &tested.tables);
+            let recommender = tested.model.asked(trial.recipe.clone(), blended);
             let scorer = OnItems { recommender: &recommender, rows: &tested.rows };
             Measured::new(&rank(&scorer, test, self.threads()), test)
         };
-        add("this model", choice.best.recipe.to_string(), choice.best.ndcg, ask(&choice.best));
-        if choice.best.recipe.blend.is_some() {
-            add("its vectors alone", choice.plain.recipe.to_string(), choice.plain.ndcg, ask(&choice.plain));
+        add(Row::MODEL, choice.best.recipe.to_string(), choice.best.ndcg, ask(&choice.best));
+        if !choice.best.recipe.blend.is_empty() {
+            add(Row::VECTORS, choice.plain.recipe.to_string(), choice.plain.ndcg, ask(&choice.plain));
         }
         for baseline in baselines {
             let measured = Measured::new(&rank(&*baseline.scorer, test, self.threads()), test);
@@ -365,10 +406,58 @@ impl Run<'_> {
     }
 }
 
+/// The epochs so far, and the tables behind the best of them.
+#[derive(Default)]
+struct ByValidation {
+    epochs: Vec<EpochReport>,
+    best: Option<Snapshot>,
+    /// NDCG@10 of each question behind the best epoch.
+    each: Vec<f64>,
+    /// How many epochs in a row have been worse than the best by more than chance.
+    worse: u32,
+}
+
+impl ByValidation {
+    /// As a stopped run left it.
+    fn again(epochs: Vec<EpochReport>, each: Vec<f64>, worse: u32, mut kept: Vec<SharedRows>) -> Self {
+        let best = epochs.iter().rev().find(|report| report.best).map(|report| report.epoch);
+        let tables = (kept.len() == 2).then(|| (kept.remove(0), kept.remove(0)));
+        let best = best.zip(tables).map(|(epoch, (input, output))| Snapshot { epoch, input, output });
+        Self { epochs, best, each, worse }
+    }
+
+    /// * `each`: NDCG@10 of each question.
+    fn add(&mut self, epoch: u32, each: Vec<f64>, state: &Checkpoint) -> Result<&EpochReport> {
+        let ndcg = each.iter().sum::<f64>() / each.len().max(1) as f64;
+        let before = self.epochs.iter().map(|report| report.ndcg).fold(-1.0, f64::max);
+        let best = ndcg > before;
+        self.worse = if !best && beyond_chance(&self.each, &each, 2.0) { self.worse + 1 } else { 0 };
+        if best {
+            self.best = Some(Snapshot::of(epoch, &state.input, &state.output)?);
+            self.each = each;
+        }
+        self.epochs.push(EpochReport { epoch, ndcg, best });
+        Ok(&self.epochs[self.epochs.len() - 1])
+    }
+
+    fn save(&self, run: &str, state: &Checkpoint, watch: &mut dyn Watch) -> Result<()> {
+        let note = Note::Train { epochs: self.epochs.clone(), each: self.each.clone(), worse: self.worse };
+        let note = serde_json::to_string(&note).unwrap_or_default();
+        let kept: Vec<_> = self.best.iter().flat_map(|best| [&best.input, &best.output]).collect();
+        watch.save(run, state, &Beside { note: &note, kept: &kept })
+    }
+}
+
+/// The tables of a recipe's blend, in its order.
+fn blended(recipe: &Recipe, tables: &[(Partner, Arc<Sparse>)]) -> Vec<Arc<Sparse>> {
+    let table = |blend: &Blend| tables.iter().find(|(partner, _)| *partner == blend.partner);
+    recipe.blend.iter().filter_map(table).map(|(_, table)| Arc::clone(table)).collect()
+}
+
 /// The first row against the baselines.
 fn verdict(rows: &[(Row, Measured)]) -> Verdict {
     let baselines: Vec<(String, Measured)> = (rows.iter().skip(1))
-        .filter(|(row, _)| row.name != "its vectors alone")
+        .filter(|(row, _)| row.name != Row::VECTORS)
         .map(|(row, measured)| (row.name.clone(), measured.clone()))
         .collect();
     match rows.first() {

@@ -1,28 +1,47 @@
-//! A model with its recipe: scores, lists, exact reasons.
+//! A model with its recipe: scores, and the best items for many histories at once.
+//!
+//! Whole rows of scores are for measuring ([`Recommender::score`]); lists are made tile by tile
+//! ([`Recommender::top`]), so that scores never leave the cache. Both go through the same function, and a
+//! matrix product gives a value that does not depend on its tile: what is served is what was measured, bit
+//! by bit.
 
+use super::moments::{Moments, spread};
 use super::recipe::{Pair, Recipe};
+use super::sums::Sums;
 use crate::TokenId;
-use crate::baselines::Sparse;
-use crate::embeddings::Embeddings;
+use crate::ask::Want;
+use crate::baselines::{Memory, Sparse};
+use crate::embeddings::{Embeddings, Matrix};
 use crate::error::Result;
-use crate::eval::recommend::{Query, Scorer, best};
-use crate::index::Metric;
+use crate::eval::recommend::{Query, Scorer};
+use crate::index::{BLOCK, Best, Hit, Metric};
 use crate::vocab::Vocab;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use vecinity_kernel::matrix::{View, multiply};
-use vecinity_kernel::vector::{axpy, dot, norm};
+use vecinity_kernel::vector::{axpy, norm};
 
-/// Histories scored at a time, when many are asked.
-const BLOCK: usize = 64;
+/// Histories scored at a time: enough that packing the items costs little beside the product.
+const QUERIES: usize = 256;
 
 /// The trained matrices and counts, by row of the vocabulary.
 #[derive(Debug)]
 struct Tables {
-    input: Vec<f32>,
-    output: Vec<f32>,
-    dim: usize,
+    input: Matrix,
+    output: Matrix,
     /// `ln(count + 1)`.
     log_counts: Vec<f32>,
+}
+
+/// The matrices as a recipe asks them.
+#[derive(Debug)]
+pub(super) struct Vectors {
+    /// What histories are made of, shape `[tokens, dim]`.
+    pub(super) from: Matrix,
+    /// What is recommended, shape `[tokens, dim]`.
+    pub(super) to: Matrix,
+    moments: OnceLock<Moments>,
 }
 
 /// A model that answers "what comes after this history", by a recipe.
@@ -30,96 +49,90 @@ struct Tables {
 pub struct Recommender {
     tables: Arc<Tables>,
     recipe: Recipe,
-    /// What histories are made of, shape `[tokens, dim]`.
-    from: Arc<Vec<f32>>,
-    /// What is recommended, shape `[tokens, dim]`.
-    to: Arc<Vec<f32>>,
-    /// The mean of `to`, and of the popularity terms: what an average item scores.
-    mean: Arc<Vec<f32>>,
-    mean_log_count: f32,
-    /// The table of the blend, by rows of the vocabulary.
-    table: Option<Arc<Sparse>>,
+    pub(super) vectors: Arc<Vectors>,
+    /// The tables of the blend in the order of the recipe, by rows of the vocabulary.
+    tables_blended: Vec<Arc<Sparse>>,
 }
 
-/// A recommended item.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recommendation {
-    /// Which.
-    pub item: TokenId,
-    /// Its score; what scores are worth depends on the recipe, larger is better.
-    pub score: f32,
-    /// Why: what each item of the history adds, the most first; shares add to 1.
-    pub reasons: Vec<Reason>,
+/// A history, ready to be compared with items.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// What is asked of it, the newest first, with weights that add to 1.
+    pub(super) items: Vec<(u32, f32)>,
+    /// What the scores of the vectors are multiplied with: 1 without a blend.
+    pub(super) factor: f32,
+    /// The same for each table, with the items that it is asked.
+    pub(super) parts: Vec<Part>,
+    /// What the tables add to the scores of which items, by rising row.
+    added: Vec<(u32, f32)>,
 }
 
-/// What speaks for a recommendation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reason {
-    /// The item of the history; `None` is the popularity of the recommended item itself.
-    pub item: Option<TokenId>,
-    /// Its part of the score above that of an average item; negative parts speak against.
-    pub share: f32,
+/// What a table of the blend is asked.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) items: Vec<(u32, f32)>,
+    pub(super) factor: f32,
 }
 
 impl Recommender {
-    /// Makes a model ready to be asked by a recipe.
+    /// Makes a model ready to be asked by a recipe. Matrices are copied only if the recipe asks for
+    /// something that is not stored: vectors of length one, or sums.
     ///
-    /// * `table`: the item-to-item table of the recipe's blend, by rows of the vocabulary.
+    /// * `blended`: the item-to-item tables of the recipe's blend in its order, by rows of the vocabulary.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if the recipe needs an output matrix and there is none.
-    pub fn new(embeddings: &Embeddings, recipe: Recipe, table: Option<Sparse>) -> Result<Self> {
+    /// [`Error::Data`](crate::Error::Data) if the recipe needs an output matrix and there is none, or another number
+    /// of tables than there are.
+    pub fn new(embeddings: &Embeddings, recipe: Recipe, blended: Vec<Sparse>) -> Result<Self> {
+        if recipe.blend.len() != blended.len() {
+            let what = format!("the recipe blends {} tables, there are {}", recipe.blend.len(), blended.len());
+            return Err(crate::Error::data(what, "the model is incomplete: train it again"));
+        }
         let output = match recipe.vectors {
             Pair::Input => embeddings.output().unwrap_or(embeddings.input()),
             _ => embeddings.require_output()?,
         };
-        let tables = Tables::new(
-            embeddings.vocab(),
-            embeddings.input().as_slice().to_vec(),
-            output.as_slice().to_vec(),
-            embeddings.dim(),
-        );
-        Ok(Self::of(tables.into(), recipe, table.map(Arc::new)))
+        let tables = Tables::new(embeddings.vocab(), embeddings.input().clone(), output.clone());
+        Ok(Self::of(tables.into(), recipe, blended.into_iter().map(Arc::new).collect()))
     }
 
     /// From matrices of shape `[vocab.len(), dim]` that are still in training.
     #[must_use]
     pub(super) fn in_training(vocab: &Vocab, input: Vec<f32>, output: Vec<f32>, dim: usize, recipe: Recipe) -> Self {
-        Self::of(Tables::new(vocab, input, output, dim).into(), recipe, None)
+        let matrix = |values| Matrix::new(vocab.len(), dim, values);
+        Self::of(Tables::new(vocab, matrix(input), matrix(output)).into(), recipe, Vec::new())
     }
 
-    fn of(tables: Arc<Tables>, recipe: Recipe, table: Option<Arc<Sparse>>) -> Self {
-        let Tables { input, output, dim, .. } = &*tables;
-        let sum = || input.iter().zip(output).map(|(a, b)| a + b).collect::<Vec<f32>>();
-        let (mut from, mut to) = match recipe.vectors {
+    fn of(tables: Arc<Tables>, recipe: Recipe, tables_blended: Vec<Arc<Sparse>>) -> Self {
+        let Tables { input, output, .. } = &*tables;
+        let (from, to) = match recipe.vectors {
             Pair::InOut => (input.clone(), output.clone()),
             Pair::Input => (input.clone(), input.clone()),
             Pair::Output => (output.clone(), output.clone()),
-            Pair::Sum => (sum(), sum()),
-        };
-        if recipe.metric == Metric::Cosine {
-            for row in from.chunks_exact_mut(*dim).chain(to.chunks_exact_mut(*dim)) {
-                let length = norm(row).max(f32::MIN_POSITIVE);
-                row.iter_mut().for_each(|value| *value /= length);
+            Pair::Sum => {
+                let sum = input.as_slice().iter().zip(output.as_slice()).map(|(a, b)| a + b).collect();
+                let sum = Matrix::new(input.rows(), input.dim(), sum);
+                (sum.clone(), sum)
             }
-        }
-        let rows = (to.len() / dim).max(1) as f32;
-        let mut mean = vec![0.0; *dim];
-        for row in to.chunks_exact(*dim) {
-            axpy(1.0 / rows, row, &mut mean);
-        }
-        let mean_log_count = tables.log_counts.iter().sum::<f32>() / rows;
-        Self { recipe, from: from.into(), to: to.into(), mean: mean.into(), mean_log_count, table, tables }
+        };
+        let (from, to) = match (recipe.metric, recipe.vectors) {
+            (Metric::Cosine, Pair::InOut) => (of_length_one(&from), of_length_one(&to)),
+            (Metric::Cosine, _) => {
+                let both = of_length_one(&to);
+                (both.clone(), both)
+            }
+            _ => (from, to),
+        };
+        Self { recipe, vectors: Vectors { from, to, moments: OnceLock::new() }.into(), tables_blended, tables }
     }
 
-    /// The same model asked by another recipe; the table stays, unless another one is given.
+    /// The same model asked by another recipe, with the tables of its blend in its order.
     #[must_use]
-    pub fn asked(&self, recipe: Recipe, table: Option<Arc<Sparse>>) -> Self {
-        let table = table.or_else(|| self.table.clone());
+    pub fn asked(&self, recipe: Recipe, blended: Vec<Arc<Sparse>>) -> Self {
         if recipe.vectors == self.recipe.vectors && recipe.metric == self.recipe.metric {
-            return Self { recipe, table, ..self.clone() };
+            return Self { recipe, tables_blended: blended, ..self.clone() };
         }
-        Self::of(Arc::clone(&self.tables), recipe, table)
+        Self::of(Arc::clone(&self.tables), recipe, blended)
     }
 
     /// The recipe.
@@ -128,10 +141,9 @@ impl Recommender {
         &self.recipe
     }
 
-    /// The table of the blend, by rows of the vocabulary.
-    #[must_use]
-    pub fn table(&self) -> Option<&Sparse> {
-        self.table.as_deref()
+    /// The tables of the blend in the order of the recipe, by rows of the vocabulary.
+    pub(super) fn blended(&self) -> &[Arc<Sparse>] {
+        &self.tables_blended
     }
 
     /// Number of items.
@@ -146,9 +158,24 @@ impl Recommender {
         self.len() == 0
     }
 
+    /// `ln(count + 1)` of every item, shape `[len()]`.
+    pub(super) fn log_counts(&self) -> &[f32] {
+        &self.tables.log_counts
+    }
+
+    /// Means and covariances of what is recommended, computed when first asked for.
+    pub(super) fn moments(&self) -> &Moments {
+        self.vectors.moments.get_or_init(|| Moments::new(&self.vectors.to, &self.tables.log_counts))
+    }
+
+    /// The standard deviation of the scores of the vectors over all items.
+    fn spread(&self, user: &[f32]) -> f32 {
+        self.moments().spread(user, self.recipe.popularity, &self.vectors.to, &self.tables.log_counts)
+    }
+
     /// The items of a history that are asked with their weights, which add to 1.
-    fn weighted(&self, history: &[u32]) -> Vec<(u32, f32)> {
-        let mut items: Vec<(u32, f32)> = self.recipe.memory.of(history).collect();
+    fn weighted(memory: Memory, history: &[u32]) -> Vec<(u32, f32)> {
+        let mut items: Vec<(u32, f32)> = memory.of(history).collect();
         let sum: f32 = items.iter().map(|(_, weight)| weight).sum();
         items.iter_mut().for_each(|(_, weight)| *weight /= sum);
         items
@@ -157,15 +184,74 @@ impl Recommender {
     /// The vector of a history: what the recipe's metric compares with the vectors of items, shape `[dim]`.
     #[must_use]
     pub fn user_vector(&self, history: &[u32]) -> Vec<f32> {
-        let mut vector = vec![0.0; self.tables.dim];
-        self.pool(&self.weighted(history), &mut vector);
+        let mut vector = vec![0.0; self.vectors.to.dim()];
+        self.pool(&Self::weighted(self.recipe.memory, history), &mut vector);
         vector
     }
 
     fn pool(&self, items: &[(u32, f32)], to: &mut [f32]) {
-        let dim = self.tables.dim;
         for &(item, weight) in items {
-            axpy(weight, &self.from[item as usize * dim..][..dim], to);
+            axpy(weight, self.vectors.from.row(item as usize), to);
+        }
+    }
+
+    /// Makes a history ready; `user` is its vector, and `sums` working space for all items.
+    pub(super) fn prepare(&self, history: &[u32], user: &mut [f32], sums: &mut Sums) -> Asked {
+        let items = Self::weighted(self.recipe.memory, history);
+        self.pool(&items, user);
+        let mut asked = Asked { items, factor: 1.0, parts: Vec::new(), added: Vec::new() };
+        if self.recipe.blend.is_empty() || history.is_empty() {
+            return asked;
+        }
+        let share = self.recipe.share_of_vectors();
+        asked.factor = if share > 0.0 { share / self.spread(user) } else { 0.0 };
+        let mut all = Vec::new();
+        for (blend, table) in self.recipe.blend.iter().zip(&self.tables_blended) {
+            let items = Self::weighted(blend.memory, history);
+            for &(item, weight) in &items {
+                sums.add(weight, table.row(item));
+            }
+            let found = sums.take();
+            let factor = blend.share / spread(self.len(), found.iter().map(|&(_, value)| value));
+            asked.parts.push(Part { items, factor });
+            all.push((factor, found));
+        }
+        for (factor, found) in all {
+            sums.add_pairs(factor, &found);
+        }
+        asked.added = sums.take();
+        asked
+    }
+
+    /// Writes the scores of the items `rows` for each history, shape `[asked.len(), rows.len()]`.
+    ///
+    /// * `users`: the vectors of the histories, shape `[asked.len(), dim]`.
+    fn fill(&self, asked: &[Asked], users: &[f32], rows: Range<usize>, scores: &mut [f32]) {
+        let (share, dim, popularity) = (self.recipe.share_of_vectors(), self.vectors.to.dim(), self.recipe.popularity);
+        let blends = !self.recipe.blend.is_empty();
+        if share > 0.0 {
+            let items = &self.vectors.to.as_slice()[rows.start * dim..rows.end * dim];
+            let items = View::new(items, rows.len(), dim).transposed();
+            multiply(1.0, View::new(users, asked.len(), dim), items, 0.0, scores);
+        } else {
+            scores.fill(0.0);
+        }
+        let log_counts = &self.tables.log_counts[rows.clone()];
+        for (asked, scores) in asked.iter().zip(scores.chunks_exact_mut(rows.len().max(1))) {
+            if asked.items.is_empty() {
+                scores.copy_from_slice(log_counts);
+                continue;
+            }
+            if popularity != 0.0 && share > 0.0 {
+                axpy(popularity, log_counts, scores);
+            }
+            if blends {
+                scores.iter_mut().for_each(|score| *score *= asked.factor);
+                let first = asked.added.partition_point(|&(item, _)| (item as usize) < rows.start);
+                for &(item, value) in asked.added[first..].iter().take_while(|&&(item, _)| (item as usize) < rows.end) {
+                    scores[item as usize - rows.start] += value;
+                }
+            }
         }
     }
 
@@ -176,201 +262,109 @@ impl Recommender {
     /// # Panics
     /// If `scores` has another shape or a row does not exist.
     pub fn score(&self, histories: &[&[u32]], scores: &mut [f32]) {
-        let (n, dim) = (self.len(), self.tables.dim);
-        let share = self.recipe.blend.map_or(0.0, |blend| blend.share);
-        if share < 1.0 {
-            let mut users = vec![0.0; histories.len() * dim];
-            for (history, user) in histories.iter().zip(users.chunks_exact_mut(dim)) {
-                self.pool(&self.weighted(history), user);
-            }
-            let to = View::new(&self.to, n, dim).transposed();
-            multiply(1.0, View::new(&users, histories.len(), dim), to, 0.0, scores);
-        } else {
-            scores.fill(0.0);
-        }
-        let mut table = vec![0.0; if share > 0.0 { n } else { 0 }];
-        for (history, row) in histories.iter().zip(scores.chunks_exact_mut(n.max(1))) {
-            if history.is_empty() {
-                row.copy_from_slice(&self.tables.log_counts);
-                continue;
-            }
-            if self.recipe.popularity != 0.0 {
-                axpy(self.recipe.popularity, &self.tables.log_counts, row);
-            }
-            if let Some(sparse) = self.table.as_deref().filter(|_| share > 0.0) {
-                table.fill(0.0);
-                for (item, weight) in self.weighted(history) {
-                    let (columns, values) = sparse.row(item);
-                    for (&column, value) in columns.iter().zip(values) {
-                        table[column as usize] += weight * value;
-                    }
-                }
-                let (model, other) = ((1.0 - share) / spread(row), share / spread(&table));
-                for (score, value) in row.iter_mut().zip(&table) {
-                    *score = *score * model + other * value;
-                }
-            }
-        }
+        let (mut users, mut sums) = (Vec::new(), Sums::new(self.len()));
+        let asked = self.prepare_all(histories, &mut users, &mut sums);
+        self.fill(&asked, &users, 0..self.len(), scores);
     }
 
-    /// The `limit` best items for each history, the best first, without those of the history.
+    fn prepare_all(&self, histories: &[&[u32]], users: &mut Vec<f32>, sums: &mut Sums) -> Vec<Asked> {
+        let dim = self.vectors.to.dim();
+        users.clear();
+        users.resize(histories.len() * dim, 0.0);
+        let each = histories.iter().zip(users.chunks_exact_mut(dim.max(1)));
+        each.map(|(history, user)| self.prepare(history, user, sums)).collect()
+    }
+
+    /// The best items for each history, the best first, equal scores by row.
+    ///
+    /// Items of the history itself are left out, unless `want` includes what was asked. An empty history is
+    /// answered with what is popular.
+    ///
+    /// * `diversity`: see [`Style`](super::Style); 0 is by score alone.
+    /// * `threads`: change nothing in the answer.
+    ///
+    /// # Panics
+    /// If a row of a history does not exist.
     #[must_use]
-    pub fn top(
+    pub fn top(&self, histories: &[&[u32]], want: Want<'_>, diversity: f32, threads: usize) -> Vec<Vec<Hit>> {
+        // Blocks small enough that every thread gets one.
+        let block = histories.len().div_ceil(threads.max(1)).clamp(1, QUERIES);
+        let several = want.limit.saturating_mul(4).saturating_add(50);
+        let wanted = Want { limit: if diversity > 0.0 { several } else { want.limit }, ..want };
+        let next = AtomicUsize::new(0);
+        let answers = Mutex::new(vec![Vec::new(); histories.len()]);
+        let work = || {
+            let (mut scores, mut users, mut sums) = (vec![0.0; block * BLOCK], Vec::new(), Sums::new(self.len()));
+            loop {
+                let first = next.fetch_add(block, Ordering::Relaxed);
+                let Some(histories) = histories.get(first..histories.len().min(first + block)) else { break };
+                let asked = self.prepare_all(histories, &mut users, &mut sums);
+                let mut found = self.best(histories, &asked, &users, &mut scores, wanted);
+                if diversity > 0.0 {
+                    found.iter_mut().for_each(|found| *found = self.diverse(found, want.limit, diversity));
+                }
+                let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+                for (answer, found) in answers[first..].iter_mut().zip(found) {
+                    *answer = found;
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(histories.len().div_ceil(block)) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        answers.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The best items of a block of histories, tile by tile.
+    fn best(
         &self,
         histories: &[&[u32]],
-        limit: usize,
-        keep: &(dyn Fn(usize, TokenId) -> bool + Sync),
-    ) -> Vec<Vec<(TokenId, f32)>> {
-        let n = self.len();
-        let mut answers = Vec::with_capacity(histories.len());
-        let mut scores = vec![0.0; histories.len().min(BLOCK) * n];
-        for (block, histories) in histories.chunks(BLOCK).enumerate() {
-            let scores = &mut scores[..histories.len() * n];
-            self.score(histories, scores);
-            for (at, (history, row)) in histories.iter().zip(scores.chunks_exact_mut(n.max(1))).enumerate() {
-                history.iter().for_each(|&item| row[item as usize] = f32::NEG_INFINITY);
-                for (item, score) in row.iter_mut().enumerate() {
-                    if !keep(block * BLOCK + at, TokenId(item as u32)) {
-                        *score = f32::NEG_INFINITY;
-                    }
-                }
-                let found = best(row, limit).into_iter().map(|item| (TokenId(item), row[item as usize]));
-                answers.push(found.collect());
+        asked: &[Asked],
+        users: &[f32],
+        scores: &mut [f32],
+        want: Want<'_>,
+    ) -> Vec<Vec<Hit>> {
+        let limit = want.limit.min(self.len());
+        let left_out: Vec<Vec<u32>> = (histories.iter())
+            .map(|history| {
+                let mut items = if want.include_asked { Vec::new() } else { history.to_vec() };
+                items.sort_unstable();
+                items
+            })
+            .collect();
+        let mut best: Vec<Best> = histories.iter().map(|_| Best::new(limit)).collect();
+        for start in (0..self.len()).step_by(BLOCK) {
+            let rows = start..self.len().min(start + BLOCK);
+            let scores = &mut scores[..asked.len() * rows.len()];
+            self.fill(asked, users, rows.clone(), scores);
+            for ((best, scores), left_out) in best.iter_mut().zip(scores.chunks_exact(rows.len())).zip(&left_out) {
+                let keep =
+                    |id: TokenId| left_out.binary_search(&id.0).is_err() && want.only.is_none_or(|only| only(id));
+                best.offer(start, scores, &keep);
             }
         }
-        answers
-    }
-
-    /// As [`top`](Self::top) for one history, with reasons and perhaps more variety.
-    ///
-    /// * `diversity`: 0 is by score alone; towards 1, items like those already listed are put back (maximal
-    ///   marginal relevance, Carbonell & Goldstein 1998, over the best `4 limit + 50`).
-    #[must_use]
-    pub fn recommend(
-        &self,
-        history: &[u32],
-        limit: usize,
-        diversity: f32,
-        keep: &(dyn Fn(TokenId) -> bool + Sync),
-    ) -> Vec<Recommendation> {
-        let wanted = if diversity > 0.0 { 4 * limit + 50 } else { limit };
-        let mut found = self.top(&[history], wanted, &|_, item| keep(item)).pop().unwrap_or_default();
-        if diversity > 0.0 {
-            found = self.diverse(&found, limit, diversity);
-        }
-        let mut spreads = [1.0, 1.0];
-        if let Some(blend) = self.recipe.blend.filter(|_| !history.is_empty()) {
-            spreads = self.spreads(history, blend.share);
-        }
-        let reason = |&(item, score): &(TokenId, f32)| Recommendation {
-            item,
-            score,
-            reasons: self.reasons(history, item, spreads),
-        };
-        found.iter().map(reason).collect()
-    }
-
-    fn diverse(&self, found: &[(TokenId, f32)], limit: usize, diversity: f32) -> Vec<(TokenId, f32)> {
-        let dim = self.tables.dim;
-        let vector = |item: TokenId| &self.to[item.row() * dim..][..dim];
-        let cosine = |a: TokenId, b: TokenId| {
-            dot(vector(a), vector(b)) / (norm(vector(a)) * norm(vector(b))).max(f32::MIN_POSITIVE)
-        };
-        let (first, last) = (found.first().map_or(0.0, |f| f.1), found.last().map_or(0.0, |f| f.1));
-        let relevance = |score: f32| (score - last) / (first - last).max(f32::MIN_POSITIVE);
-        let mut open: Vec<(TokenId, f32, f32)> = found.iter().map(|&(item, score)| (item, score, 0.0)).collect();
-        let mut chosen = Vec::new();
-        while chosen.len() < limit && !open.is_empty() {
-            let value =
-                |&(_, score, alike): &(TokenId, f32, f32)| (1.0 - diversity) * relevance(score) - diversity * alike;
-            let mut at = 0;
-            for other in 1..open.len() {
-                if value(&open[other]) > value(&open[at]) {
-                    at = other;
-                }
-            }
-            let (item, score, _) = open.remove(at);
-            chosen.push((item, score));
-            for (other, _, alike) in &mut open {
-                *alike = alike.max(cosine(*other, item));
-            }
-        }
-        chosen
-    }
-
-    /// The spreads that the two sides of a blend are divided by, for a history.
-    fn spreads(&self, history: &[u32], share: f32) -> [f32; 2] {
-        let part = |share| {
-            let blend = self.recipe.blend.map(|blend| super::Blend { share, ..blend });
-            let mut recipe = Self { recipe: Recipe { blend, ..self.recipe }, ..self.clone() };
-            if share == 0.0 {
-                recipe.recipe.blend = None;
-            }
-            let mut scores = vec![0.0; self.len()];
-            recipe.score(&[history], &mut scores);
-            scores
-        };
-        // With a share of 1 the scores are the table's, divided by their spread: undo that.
-        let model = if share < 1.0 { spread(&part(0.0)) } else { 1.0 };
-        let mut table = vec![0.0; self.len()];
-        if let Some(sparse) = &self.table {
-            for (item, weight) in self.weighted(history) {
-                let (columns, values) = sparse.row(item);
-                for (&column, value) in columns.iter().zip(values) {
-                    table[column as usize] += weight * value;
-                }
-            }
-        }
-        [model, spread(&table)]
-    }
-
-    /// What each item of the history adds to the score of an item above that of an average item.
-    fn reasons(&self, history: &[u32], item: TokenId, spreads: [f32; 2]) -> Vec<Reason> {
-        let dim = self.tables.dim;
-        let share = self.recipe.blend.map_or(0.0, |blend| blend.share);
-        let target = &self.to[item.row() * dim..][..dim];
-        let n = self.len().max(1) as f32;
-        let mut reasons: Vec<Reason> = Vec::new();
-        for (known, weight) in self.weighted(history) {
-            let vector = &self.from[known as usize * dim..][..dim];
-            let mut part = (1.0 - share) * weight * (dot(vector, target) - dot(vector, &self.mean)) / spreads[0];
-            if let Some(sparse) = self.table.as_deref().filter(|_| share > 0.0) {
-                let (columns, values) = sparse.row(known);
-                let value = columns.binary_search(&(item.row() as u32)).map_or(0.0, |at| values[at]);
-                part += share * weight * (value - values.iter().sum::<f32>() / n) / spreads[1];
-            }
-            reasons.push(Reason { item: Some(TokenId(known)), share: part });
-        }
-        if self.recipe.popularity != 0.0 && share < 1.0 {
-            let part = self.tables.log_counts[item.row()] - self.mean_log_count;
-            reasons.push(Reason { item: None, share: (1.0 - share) * self.recipe.popularity * part / spreads[0] });
-        }
-        let sum: f32 = reasons.iter().map(|reason| reason.share).sum();
-        if sum > 0.0 {
-            reasons.iter_mut().for_each(|reason| reason.share /= sum);
-        }
-        reasons.sort_by(|a, b| b.share.total_cmp(&a.share));
-        reasons
+        best.iter_mut().map(Best::take_hits).collect()
     }
 }
 
 impl Tables {
-    fn new(vocab: &Vocab, input: Vec<f32>, output: Vec<f32>, dim: usize) -> Self {
+    fn new(vocab: &Vocab, input: Matrix, output: Matrix) -> Self {
         let log_counts = vocab.counts().iter().map(|&count| (count as f32 + 1.0).ln()).collect();
-        Self { input, output, dim, log_counts }
+        Self { input, output, log_counts }
     }
 }
 
-/// The standard deviation, or 1 if there is none.
-fn spread(values: &[f32]) -> f32 {
-    let n = values.len().max(1) as f64;
-    let (mut sum, mut squares) = (0.0f64, 0.0f64);
-    for &value in values {
-        sum += f64::from(value);
-        squares += f64::from(value) * f64::from(value);
+/// The rows divided by their lengths; zero vectors stay.
+fn of_length_one(matrix: &Matrix) -> Matrix {
+    let mut values = matrix.as_slice().to_vec();
+    for row in values.chunks_exact_mut(matrix.dim().max(1)) {
+        let length = norm(row).max(f32::MIN_POSITIVE);
+        row.iter_mut().for_each(|value| *value /= length);
     }
-    let variance = squares / n - (sum / n).powi(2);
-    if variance > 0.0 && variance.is_finite() { variance.sqrt() as f32 } else { 1.0 }
+    Matrix::new(matrix.rows(), matrix.dim(), values)
 }
 
 /// A recommender that is asked in rows of the items of histories, for measurements.
@@ -398,66 +392,82 @@ impl Scorer for OnItems<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::baselines::{Memory, Partner};
+    use crate::baselines::Partner;
     use crate::recommend::Blend;
     use crate::rng::Rng;
 
-    fn model(blend: Option<f32>, popularity: f32) -> Recommender {
+    /// Memory of the tables: another one than that of the vectors.
+    const TWO: Memory = Memory { last: 2, decay: 1.0 };
+
+    /// Thirty items, tables of these shares, vectors with a memory of the last three.
+    pub(in super::super) fn model(shares: &[f32], popularity: f32) -> Recommender {
         let (n, dim) = (30, 5);
         let vocab = Vocab::from_counts((0..n).map(|i| (format!("i{i}"), 100 - i as u64))).unwrap();
         let mut rng = Rng::new(4, 0);
         let mut draw = |n: usize| (0..n).map(|_| rng.f32() - 0.4).collect::<Vec<f32>>();
-        let (input, output, values) = (draw(n * dim), draw(n * dim), draw(n * 4));
-        let table = Sparse {
+        let (input, output) = (draw(n * dim), draw(n * dim));
+        let table = |number: u32, values: Vec<f32>| Sparse {
             ends: (1..=n as u64).map(|row| 4 * row).collect(),
-            columns: (0..n as u32).flat_map(|row| [row % 7, 9 + row % 3, 15, 20 + row % 10]).collect(),
+            columns: (0..n as u32).flat_map(|row| [row % 7, 9 + (row + number) % 3, 15, 20 + row % 10]).collect(),
             values,
         };
         let partner = Partner::NextItem { window: None, discount: 0.0 };
+        let tables = (0..shares.len()).map(|number| table(number as u32, draw(n * 4)).into()).collect();
         let recipe = Recipe {
             metric: Metric::Dot,
             memory: Memory { last: 3, decay: 0.5 },
             popularity,
-            blend: blend.map(|share| Blend { partner, share }),
+            blend: shares.iter().map(|&share| Blend { partner, share, memory: TWO }).collect(),
             ..Recipe::default()
         };
-        Recommender::of(Tables::new(&vocab, input, output, dim).into(), recipe, Some(table.into()))
+        let matrix = |values| Matrix::new(n, dim, values);
+        Recommender::of(Tables::new(&vocab, matrix(input), matrix(output)).into(), recipe, tables)
     }
 
     /// The formula of [`Recipe`], written out.
-    fn oracle(model: &Recommender, history: &[u32]) -> Vec<f32> {
-        let weights: Vec<f32> = [1.0f32, 0.5, 0.25].iter().map(|w| w / 1.75).collect();
-        let (n, dim) = (model.len(), model.tables.dim);
-        let recipe = model.recipe;
-        let items: Vec<u32> = history.iter().rev().take(3).copied().collect();
-        let row = |table: &[f32], row: usize| table[row * dim..][..dim].to_vec();
-        let mut scores = Vec::new();
-        let mut others = Vec::new();
-        for i in 0..n {
-            let (mut score, mut other) = (recipe.popularity * model.tables.log_counts[i], 0.0);
-            for (&h, w) in items.iter().zip(&weights) {
-                let (v, u) = (row(&model.tables.input, h as usize), row(&model.tables.output, i));
-                score += w * v.iter().zip(&u).map(|(a, b)| a * b).sum::<f32>();
-                let (columns, values) = model.table.as_ref().unwrap().row(h);
-                other += w * columns.iter().position(|&c| c == i as u32).map_or(0.0, |at| values[at]);
-            }
-            scores.push(score);
-            others.push(other);
+    pub(in super::super) fn oracle(model: &Recommender, history: &[u32]) -> Vec<f32> {
+        let (n, recipe) = (model.len(), &model.recipe);
+        let newest: Vec<u32> = history.iter().rev().copied().collect();
+        let of_vectors = |i: usize| {
+            let score = |(&h, w): (&u32, f32)| {
+                let (v, u) = (model.tables.input.row(h as usize), model.tables.output.row(i));
+                w / 1.75 * v.iter().zip(u).map(|(a, b)| a * b).sum::<f32>()
+            };
+            let sum: f32 = newest.iter().zip([1.0f32, 0.5, 0.25]).map(score).sum();
+            sum + recipe.popularity * model.tables.log_counts[i]
+        };
+        let vectors: Vec<f32> = (0..n).map(of_vectors).collect();
+        if recipe.blend.is_empty() {
+            return vectors;
         }
-        match recipe.blend {
-            None => scores,
-            Some(Blend { share, .. }) => {
-                let (a, b) = (spread(&scores), spread(&others));
-                scores.iter().zip(&others).map(|(s, o)| (1.0 - share) * s / a + share * o / b).collect()
+        let spread = |values: &[f32]| spread(n, values.iter().copied());
+        let share = 1.0 - recipe.blend.iter().map(|blend| blend.share).sum::<f32>();
+        let mut scores: Vec<f32> = vectors.iter().map(|score| share * score / spread(&vectors)).collect();
+        for (blend, table) in recipe.blend.iter().zip(model.blended()) {
+            let of_table = |i: usize| {
+                let value = |&h: &u32| {
+                    let (columns, values) = table.row(h);
+                    columns.iter().position(|&c| c == i as u32).map_or(0.0, |at| values[at])
+                };
+                newest.iter().take(2).map(value).sum::<f32>() / 2.0
+            };
+            let values: Vec<f32> = (0..n).map(of_table).collect();
+            for (score, value) in scores.iter_mut().zip(&values) {
+                *score += blend.share * value / spread(&values);
             }
         }
+        scores
     }
+
+    /// Blends: none, one table, two, and tables alone.
+    pub(in super::super) const BLENDS: [(&[f32], f32); 5] =
+        [(&[], 0.0), (&[], 0.5), (&[0.3], -0.2), (&[0.3, 0.5], 0.1), (&[0.4, 0.6], 0.5)];
 
     #[test]
     fn scores_are_those_of_the_formula() {
-        for (blend, popularity) in [(None, 0.0), (None, 0.5), (Some(0.3), -0.2), (Some(1.0), 0.5)] {
+        for (blend, popularity) in BLENDS {
             let model = model(blend, popularity);
             let history = [3, 8, 2, 27];
             let mut scores = vec![0.0; 60];
@@ -469,47 +479,69 @@ mod tests {
         }
     }
 
+    /// A model larger than a tile.
+    fn large(share: f32) -> Recommender {
+        let (n, dim) = (1300, 7);
+        let vocab = Vocab::from_counts((0..n).map(|i| (format!("i{i}"), 1 + 9000 / (i as u64 + 1)))).unwrap();
+        let mut rng = Rng::new(5, 0);
+        let mut draw = |n: usize| (0..n).map(|_| rng.f32() - 0.4).collect::<Vec<f32>>();
+        let embeddings =
+            Embeddings::new(vocab, Matrix::new(n, dim, draw(n * dim)), Some(Matrix::new(n, dim, draw(n * dim))));
+        let table = Sparse {
+            ends: (1..=n as u64).map(|row| 3 * row).collect(),
+            columns: (0..n as u32).flat_map(|row| [row % 500, 600 + row % 100, 700 + row % 600]).collect(),
+            values: draw(3 * n),
+        };
+        let memory = Memory { last: 0, decay: 0.9 };
+        let blend = (share > 0.0).then_some(Blend { partner: Partner::Ease { lambda: 1.0 }, share, memory });
+        let tables = blend.iter().map(|_| table.clone()).collect();
+        let recipe = Recipe { popularity: 0.1, blend: blend.into_iter().collect(), memory, ..Recipe::default() };
+        Recommender::new(&embeddings.unwrap(), recipe, tables).unwrap()
+    }
+
     #[test]
-    fn reasons_are_the_parts_of_the_score() {
-        for (blend, popularity) in [(None, 0.0), (None, 0.5), (Some(0.3), -0.2), (Some(1.0), 0.5)] {
-            let model = model(blend, popularity);
-            let history = [3, 8, 2, 27];
-            let scores = oracle(&model, &history);
-            let mean = scores.iter().sum::<f32>() / scores.len() as f32;
-            for found in model.recommend(&history, 5, 0.0, &|_| true) {
-                assert!(!history.contains(&(found.item.row() as u32)));
-                let sum: f32 = found.reasons.iter().map(|reason| reason.share).sum();
-                assert!((sum - 1.0).abs() < 1e-4);
-                // Without the newest item, and with the same weights for the others, the score falls by its share.
-                let newest = found.reasons.iter().find(|r| r.item == Some(TokenId(27))).unwrap().share;
-                let part = newest * (scores[found.item.row()] - mean);
-                let spreads = match blend {
-                    Some(share) => model.spreads(&history, share),
-                    None => [1.0, 1.0],
-                };
-                let share = blend.unwrap_or(0.0);
-                let dim = model.tables.dim;
-                let of = |table: &[f32], row: usize| table[row * dim..][..dim].to_vec();
-                let dots: Vec<f32> = (0..30).map(|i| dot(&of(&model.from, 27), &of(&model.to, i))).collect();
-                let (columns, values) = model.table.as_ref().unwrap().row(27);
-                let at = columns.iter().position(|&c| c == found.item.row() as u32).map_or(0.0, |at| values[at]);
-                let lift = dots[found.item.row()] - dots.iter().sum::<f32>() / 30.0;
-                let other = at - values.iter().sum::<f32>() / 30.0;
-                let expected = ((1.0 - share) * lift / spreads[0] + share * other / spreads[1]) / 1.75;
-                assert!((part - expected).abs() < 1e-4, "{blend:?}: {part} {expected}");
+    fn lists_are_those_of_whole_rows_of_scores_bit_by_bit_alone_or_together_on_any_threads() {
+        for share in [0.0, 0.4, 1.0] {
+            let model = large(share);
+            let n = model.len();
+            let mut rng = Rng::new(6, 0);
+            let histories: Vec<Vec<u32>> =
+                (0..300).map(|at| (0..at % 40).map(|_| rng.below(n as u32)).collect()).collect();
+            let asked: Vec<&[u32]> = histories.iter().map(Vec::as_slice).collect();
+            let mut scores = vec![0.0; asked.len() * n];
+            model.score(&asked, &mut scores);
+            let odd = |id: TokenId| !id.0.is_multiple_of(2);
+            for threads in [1, 3] {
+                let lists = model.top(&asked, Want::best(20).only(&odd), 0.0, threads);
+                for ((history, scores), list) in histories.iter().zip(scores.chunks_exact(n)).zip(&lists) {
+                    let mut order: Vec<u32> =
+                        (0..n as u32).filter(|i| odd(TokenId(*i)) && !history.contains(i)).collect();
+                    order.sort_by(|&a, &b| scores[b as usize].total_cmp(&scores[a as usize]).then(a.cmp(&b)));
+                    let expected: Vec<_> = order.iter().take(20).map(|&i| (TokenId(i), scores[i as usize])).collect();
+                    assert_eq!(list.iter().map(|hit| (hit.id, hit.score)).collect::<Vec<_>>(), expected);
+                }
+                for at in [0, 1, 150, 299] {
+                    assert_eq!(model.top(&asked[at..=at], Want::best(20).only(&odd), 0.0, 1)[0], lists[at]);
+                }
             }
         }
     }
 
     #[test]
-    fn diversity_puts_look_alikes_back_and_filters_hold() {
-        let model = model(None, 0.0);
-        let plain = model.recommend(&[3, 8], 8, 0.0, &|item| item.row() % 2 == 0);
-        assert!(plain.iter().all(|found| found.item.row() % 2 == 0));
-        assert!(plain.is_sorted_by(|a, b| a.score >= b.score));
-        let varied = model.recommend(&[3, 8], 8, 0.9, &|_| true);
-        let list = |found: &[Recommendation]| found.iter().map(|f| f.item).collect::<Vec<_>>();
-        assert_ne!(list(&varied), list(&model.recommend(&[3, 8], 8, 0.0, &|_| true)));
-        assert_eq!(varied.len(), 8);
+    fn items_of_the_history_come_only_if_wanted() {
+        let model = model(&[], 0.0);
+        let all = model.top(&[&[3, 8]], Want::best(50).including_asked(), 0.0, 1);
+        assert_eq!(all[0].len(), 30);
+        let new = model.top(&[&[3, 8]], Want::best(50), 0.0, 1);
+        assert_eq!(new[0].len(), 28);
+        assert!(new[0].iter().all(|hit| hit.id.0 != 3 && hit.id.0 != 8));
+    }
+
+    #[test]
+    fn matrices_that_are_asked_as_they_are_are_not_copied() {
+        let model = large(0.0);
+        let dot = model.asked(Recipe { metric: Metric::Dot, vectors: Pair::Output, ..Recipe::default() }, Vec::new());
+        assert_eq!(dot.vectors.to.as_slice().as_ptr(), model.tables.output.as_slice().as_ptr());
+        assert_eq!(dot.vectors.from.as_slice().as_ptr(), model.tables.output.as_slice().as_ptr());
     }
 }

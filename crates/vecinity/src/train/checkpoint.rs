@@ -2,7 +2,8 @@
 //!
 //! A checkpoint is a folder with two files, published at once like a model: `tables.safetensors`
 //! (both tables as they are) and `state.json` (what the run was, where it stands, and the checksum of
-//! the tables). Nothing else is needed to go on: chunks carry their own chance and rate.
+//! the tables). Nothing else is needed to go on: chunks carry their own chance and rate. Whoever conducts
+//! the run may keep a note and further tables beside ([`Beside`]).
 
 use crate::checksum;
 use crate::error::{Error, Place, Result};
@@ -25,6 +26,26 @@ pub struct Checkpoint {
     pub output: SharedRows,
 }
 
+/// What is kept beside a checkpoint by whoever conducts the run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// A note, as text.
+    pub note: &'a str,
+    /// Tables that are not in training.
+    pub kept: &'a [&'a SharedRows],
+}
+
+/// A checkpoint that was read.
+#[derive(Debug)]
+pub struct Resumed {
+    /// Where the run stood.
+    pub checkpoint: Checkpoint,
+    /// The note beside it.
+    pub note: String,
+    /// The tables beside it.
+    pub kept: Vec<SharedRows>,
+}
+
 #[derive(serde::Serialize, serde::Deserialize)]
 struct State {
     format: u32,
@@ -32,6 +53,10 @@ struct State {
     /// The corpus and the settings, as one text: both must be the same to go on.
     run: String,
     tables_blake3: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    kept: usize,
 }
 
 impl Checkpoint {
@@ -39,17 +64,20 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Io`]; an older checkpoint is untouched then.
-    pub fn save(&self, folder: &Path, run: &str) -> Result<()> {
+    pub fn save(&self, folder: &Path, run: &str, beside: &Beside<'_>) -> Result<()> {
         let staging = Staging::new(folder)?;
         let tables = staging.path().join(TABLES);
-        publish::file(&tables, |to| {
-            tensors::write(to, &tables, &[("input", Values::Rows(&self.input)), ("output", Values::Rows(&self.output))])
-        })?;
+        let names: Vec<String> = (0..beside.kept.len()).map(kept_name).collect();
+        let mut all = vec![("input", Values::Rows(&self.input)), ("output", Values::Rows(&self.output))];
+        all.extend(names.iter().zip(beside.kept).map(|(name, table)| (name.as_str(), Values::Rows(table))));
+        publish::file(&tables, |to| tensors::write(to, &tables, &all))?;
         let state = State {
             format: 1,
             next_chunk: self.next_chunk,
             run: run.to_owned(),
             tables_blake3: checksum::of_file(&tables)?,
+            note: beside.note.to_owned(),
+            kept: beside.kept.len(),
         };
         let path = staging.path().join(STATE);
         let json = serde_json::to_vec_pretty(&state).map_err(|e| Error::io(&path, "write")(e.into()))?;
@@ -61,7 +89,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Model`] if it is damaged, [`Error::Data`] if it is of another run.
-    pub fn load(folder: &Path, run: &str) -> Result<Self> {
+    pub fn load(folder: &Path, run: &str) -> Result<Resumed> {
         let path = folder.join(STATE);
         let damaged =
             |what: &str| Error::model(Place::file(folder), what, "delete the folder and train from the start");
@@ -92,6 +120,13 @@ impl Checkpoint {
             }
             Ok(table)
         };
-        Ok(Self { next_chunk: state.next_chunk, input: table("input")?, output: table("output")? })
+        let kept = (0..state.kept).map(|number| table(&kept_name(number))).collect::<Result<_>>()?;
+        let checkpoint = Self { next_chunk: state.next_chunk, input: table("input")?, output: table("output")? };
+        Ok(Resumed { checkpoint, note: state.note, kept })
     }
+}
+
+/// The name of a table that is kept beside.
+fn kept_name(number: usize) -> String {
+    format!("kept{number}")
 }

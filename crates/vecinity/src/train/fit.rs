@@ -4,7 +4,8 @@ use super::checkpoint::Checkpoint;
 use super::{Loss, Model, Settings, Step, Subsample};
 use crate::corpus::Corpus;
 use crate::embeddings::{Embeddings, Matrix};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted, shown};
+use crate::id::TokenId;
 use crate::rng::Rng;
 use crate::vocab::Vocab;
 use std::sync::Mutex;
@@ -127,7 +128,8 @@ fn chunks(ends: &[u64]) -> Vec<Chunk> {
 ///
 /// # Errors
 /// [`Error::Setting`] for settings out of range, [`Error::Interrupted`] if `observe` stopped the run,
-/// [`Error::Data`] if fewer than two tokens a sequence are left to learn from, and what `save` returns.
+/// [`Error::Data`] if no sequence has two tokens, there is one token only, or the training diverged, and what
+/// `save` returns.
 pub fn fit<M: Model>(
     model: &M,
     corpus: &Corpus,
@@ -139,6 +141,7 @@ pub fn fit<M: Model>(
 ) -> Result<Trained> {
     settings.check()?;
     let vocab = corpus.vocab();
+    check_learnable(corpus)?;
     let chunks = chunks(corpus.ends());
     let mut state = match from {
         Some(checkpoint) => checkpoint,
@@ -185,6 +188,27 @@ pub fn fit<M: Model>(
     check_finite(&input, settings)?;
     check_finite(&output, settings)?;
     Ok(Trained { input, output, outputs_are_tokens: model.outputs_are_tokens(), progress })
+}
+
+/// A token is learned from its neighbours: there must be some, and more than one kind.
+fn check_learnable(corpus: &Corpus) -> Result<()> {
+    let mut ends = corpus.ends().iter().scan(0, |start, &end| Some(end - std::mem::replace(start, end)));
+    if ends.all(|length| length < 2) {
+        return Err(Error::data(
+            format!(
+                "nothing to learn from: each of {} holds one token",
+                counted(corpus.sequences() as u64, "sequence")
+            ),
+            "a line is a sequence, its tokens lie between white space; a lower --min-count keeps more of them",
+        ));
+    }
+    if corpus.vocab().len() < 2 {
+        return Err(Error::data(
+            format!("nothing to learn from: '{}' is the only token", shown(corpus.vocab().token(TokenId(0)))),
+            "give more varied data, or a lower --min-count",
+        ));
+    }
+    Ok(())
 }
 
 /// A run whose steps were too large ends in infinities: nothing to save.
@@ -307,12 +331,14 @@ struct Worker<'a, M: Model> {
     step: Step<'a>,
     scratch: M::Scratch,
     kept: Vec<u32>,
+    /// The tokens of a sequence that their weight lets be learned from.
+    drawn: Vec<u32>,
 }
 
 impl<'a, M: Model> Worker<'a, M> {
     fn new(run: &'a Run<'a, M>, input: &'a SharedRows, output: &'a SharedRows) -> Self {
         let step = Step { input, output, block: Block::new(), rng: Rng::new(0, 0), rate: 0.0, loss: Loss::default() };
-        Self { run, step, scratch: M::Scratch::default(), kept: Vec::with_capacity(CHUNK) }
+        Self { run, step, scratch: M::Scratch::default(), kept: Vec::with_capacity(CHUNK), drawn: Vec::new() }
     }
 
     /// Learns from chunk `number`, counted over all epochs.
@@ -327,7 +353,15 @@ impl<'a, M: Model> Worker<'a, M> {
             let end = run.ends[sequence].min(chunk.end);
             self.step.rate = run.rate(before + start);
             self.kept.clear();
-            run.subsample.apply(&run.tokens[start as usize..end as usize], &mut self.step.rng, &mut self.kept);
+            let events = start as usize..end as usize;
+            let mut tokens = &run.tokens[events.clone()];
+            if let Some(chances) = run.corpus.chances() {
+                self.drawn.clear();
+                let drawn = tokens.iter().zip(&chances[events]).filter(|(_, chance)| self.step.rng.f32() < **chance);
+                self.drawn.extend(drawn.map(|(token, _)| *token));
+                tokens = &self.drawn;
+            }
+            run.subsample.apply(tokens, &mut self.step.rng, &mut self.kept);
             if self.kept.len() > 1 {
                 run.model.train(&self.kept, &mut self.step, &mut self.scratch);
             }

@@ -27,7 +27,7 @@ mod settings;
 mod step;
 mod subsample;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Beside, Checkpoint, Resumed};
 pub use fit::{Control, EndOfEpoch, Progress, Trained, fit};
 pub use huffman::Huffman;
 pub use noise::Noise;

@@ -7,10 +7,11 @@
 
 use crate::ask::{EPSILON, Method, shift};
 use crate::eval::{Options, Words};
-use crate::index::threads_for;
+use crate::index::{Metric, threads_for};
 use hashbrown::HashMap;
 use std::ops::Range;
 use vecinity_kernel::matrix::{View, multiply};
+use vecinity_kernel::vector::dot;
 
 /// Floats of one block of cosines, all words of the questions by some rows (1 MiB).
 const COSINES: usize = 1 << 18;
@@ -83,6 +84,10 @@ impl Job<'_> {
             rows.clear();
             (start..end).for_each(|place| rows.extend(self.words.answer(place)));
             let cosines = &mut cosines[..count * width];
+            let halves: Vec<f32> = match self.words.metric() {
+                Metric::Euclidean => rows.chunks_exact(dim).map(|row| 0.5 * dot(row, row)).collect(),
+                _ => Vec::new(),
+            };
             let rows = View::new(&rows, width, dim).transposed();
             multiply(1.0, View::new(self.asked, count, dim), rows, 0.0, cosines);
             if self.method == Method::CosMul {
@@ -96,6 +101,8 @@ impl Job<'_> {
                     Method::CosAdd => all.for_each(|(((score, a), b), c)| *score = b - a + c),
                     Method::CosMul => all.for_each(|(((score, a), b), c)| *score = b * c / (a + EPSILON)),
                 }
+                // |q - x|² is smallest where q . x - |x|² / 2 is largest.
+                scores.iter_mut().zip(&halves).for_each(|(score, half)| *score -= half);
                 for &place in &question[..3] {
                     if let Some(score) = (place as usize).checked_sub(start).and_then(|at| scores.get_mut(at)) {
                         *score = f32::NEG_INFINITY;

@@ -17,6 +17,8 @@ use serde::Serialize;
 /// The lengths of lists that are measured.
 pub const LENGTHS: [usize; 3] = [10, 20, 50];
 const RESAMPLES: usize = 1000;
+/// Parts of the catalogue whose share of the lists is counted.
+const TENTHS: usize = 10;
 
 /// What was measured of one query.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -62,6 +64,12 @@ pub struct Metrics {
     pub by_popularity: Vec<Group>,
     /// HR@10 by the number of items in the history.
     pub by_history: Vec<Group>,
+    /// How all places of all lists of ten are shared among the tenths of the catalogue, the most popular tenth first.
+    #[serde(default)]
+    pub listed_by_tenth: [f64; TENTHS],
+    /// How the targets are: what was really chosen.
+    #[serde(default)]
+    pub chosen_by_tenth: [f64; TENTHS],
 }
 
 /// A part of the queries.
@@ -109,6 +117,8 @@ impl Measured {
             catalogue,
             by_popularity: by_popularity(&each, fold),
             by_history: by_history(&each, fold),
+            listed_by_tenth: by_tenth(ranked.lists.iter().flatten(), fold),
+            chosen_by_tenth: by_tenth(fold.queries.iter().flat_map(|query| &query.targets), fold),
         };
         Self { metrics, each }
     }
@@ -126,10 +136,16 @@ impl Measured {
     }
 }
 
+/// NDCG@10 of each query, for choices between many settings.
+#[must_use]
+pub fn ndcg_of_each(ranked: &Ranked) -> Vec<f64> {
+    ranked.ranks.iter().map(|ranks| measure(ranks).ndcg[0]).collect()
+}
+
 /// Mean NDCG@10, for choices between many settings.
 #[must_use]
 pub fn mean_ndcg(ranked: &Ranked) -> f64 {
-    ranked.ranks.iter().map(|ranks| measure(ranks).ndcg[0]).sum::<f64>() / ranked.ranks.len().max(1) as f64
+    ndcg_of_each(ranked).iter().sum::<f64>() / ranked.ranks.len().max(1) as f64
 }
 
 /// Discount of a rank.
@@ -211,6 +227,24 @@ fn by_popularity(each: &[Measure], fold: &Fold) -> Vec<Group> {
     })
 }
 
+/// How items are shared among the tenths of the catalogue, the most popular first; foreign items are left out.
+fn by_tenth<'a>(items: impl Iterator<Item = &'a u32>, fold: &Fold) -> [f64; TENTHS] {
+    let mut order: Vec<usize> = (0..fold.counts.len()).filter(|&item| fold.counts[item] > 0).collect();
+    order.sort_by_key(|&item| std::cmp::Reverse(fold.counts[item]));
+    let mut tenth = vec![TENTHS; fold.counts.len()];
+    for (rank, &item) in order.iter().enumerate() {
+        tenth[item] = TENTHS * rank / order.len();
+    }
+    let mut counts = [0u64; TENTHS];
+    for &item in items {
+        if let Some(count) = counts.get_mut(tenth[item as usize]) {
+            *count += 1;
+        }
+    }
+    let total = counts.iter().sum::<u64>().max(1) as f64;
+    counts.map(|count| count as f64 / total)
+}
+
 fn by_history(each: &[Measure], fold: &Fold) -> Vec<Group> {
     const NAMES: [&str; 5] = ["1 item", "2 to 4", "5 to 19", "20 to 99", "100 and more"];
     grouped(each, &NAMES, |query| match fold.queries[query].history.len() {
@@ -235,6 +269,15 @@ mod tests {
         assert_eq!(measure(&[MISS]), Measure::default());
         assert_eq!(measure(&[11]).hit, [0.0, 1.0, 1.0]);
         assert_eq!(measure(&[51]).reciprocal, 0.0);
+    }
+
+    #[test]
+    fn lists_are_shared_among_the_tenths_of_the_catalogue() {
+        // Twenty items, two a tenth; item 20 is foreign. The most popular item has the largest number.
+        let fold = Fold { counts: (1..=20).chain([0]).collect(), ..Fold::default() };
+        let shares = by_tenth([19, 18, 17, 0, 20].iter(), &fold);
+        assert_eq!(shares, [0.5, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.25]);
+        assert_eq!(by_tenth([].iter(), &fold), [0.0; 10]);
     }
 
     #[test]

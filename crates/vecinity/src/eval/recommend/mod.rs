@@ -18,8 +18,7 @@ mod split;
 mod verdict;
 
 pub use holdout::Holdout;
-pub use metrics::{Group, LENGTHS, Measured, Metrics, mean_ndcg};
-pub(crate) use ranking::best;
+pub use metrics::{Group, LENGTHS, Measured, Metrics, mean_ndcg, ndcg_of_each};
 pub use ranking::{Ranked, Scorer, rank};
 pub use split::{Fold, Query, Sequences, Split};
 pub use verdict::{Verdict, judge};

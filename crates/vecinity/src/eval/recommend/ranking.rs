@@ -103,7 +103,7 @@ fn rank_of(target: u32, scores: &[f32]) -> u32 {
 }
 
 /// The rows of the `limit` largest scores, the largest first, ties by row; none that is minus infinity or NaN.
-pub(crate) fn best(scores: &[f32], limit: usize) -> Vec<u32> {
+fn best(scores: &[f32], limit: usize) -> Vec<u32> {
     let mut found: Vec<u32> = Vec::with_capacity(limit + 1);
     let mut worst = f32::NEG_INFINITY;
     let by_score = |&a: &u32, &b: &u32| scores[b as usize].total_cmp(&scores[a as usize]).then_with(|| a.cmp(&b));

@@ -2,7 +2,7 @@
 //!
 //! The rules are a contract, so that figures can be compared with those of other programs:
 //!
-//! * repeats of an item in a history are dropped, the first stays (for `last`, `time`, `random`);
+//! * repeats of an item in a history are dropped, the first stays (what is learned from may keep them: `Repeats`);
 //! * `last`: an owner with at least three events gives its last to test and the one before to validation;
 //!   others go wholly to training. The history at test time is training plus validation;
 //! * `time`: the cut is the time at position `floor(0.9 n)` of all events by time; earlier events are
@@ -19,19 +19,51 @@
 use super::Holdout;
 use super::holdout::Cut;
 use crate::error::{Error, Result};
-use crate::histories::Histories;
+use crate::histories::{Histories, History, Repeats};
 
 /// Sequences of items, stored flat.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sequences {
     items: Vec<u32>,
     ends: Vec<usize>,
+    weights: Vec<f32>,
 }
 
 impl Sequences {
     /// Appends one; empty ones are kept.
     pub fn push(&mut self, items: &[u32]) {
         self.items.extend_from_slice(items);
+        self.ends.push(self.items.len());
+    }
+
+    /// The weights of all events one behind the other, if events of more weight are learned more often.
+    #[must_use]
+    pub fn weights(&self) -> Option<&[f32]> {
+        (self.weights.len() == self.items.len()).then_some(&self.weights)
+    }
+
+    /// Appends what is to be learned from the first `until` events of a history, but nothing of `hidden`.
+    fn learn(
+        &mut self,
+        histories: &Histories,
+        history: &History<'_>,
+        until: usize,
+        hidden: Option<u32>,
+        seen: &mut Seen,
+    ) {
+        let items = &history.items[..until];
+        let weights = history.weights.filter(|_| histories.weighted());
+        let mut push = |at: usize| {
+            if Some(items[at]) != hidden {
+                self.items.push(items[at]);
+                self.weights.extend(weights.map(|weights| weights[at]));
+            }
+        };
+        match histories.repeats() {
+            Repeats::First => seen.distinct(items, |at, _| push(at)),
+            Repeats::Collapse => (0..until).filter(|&at| at == 0 || items[at] != items[at - 1]).for_each(push),
+            Repeats::Keep => (0..until).for_each(push),
+        }
         self.ends.push(self.items.len());
     }
 
@@ -96,11 +128,9 @@ impl Fold {
     /// Everything, to learn from before it is served; no queries.
     #[must_use]
     pub fn everything(histories: &Histories) -> Self {
-        let (mut seen, mut train, mut row) = (marks(histories), Sequences::default(), Vec::new());
-        for (owner, history) in histories.iter().enumerate() {
-            row.clear();
-            distinct(history.items, &mut seen, owner as u32 + 1, |_, item| row.push(item));
-            train.push(&row);
+        let (mut seen, mut train) = (Seen::new(histories), Sequences::default());
+        for history in histories.iter() {
+            train.learn(histories, &history, history.items.len(), None, &mut seen);
         }
         Self::new(train, Vec::new(), histories.items().len())
     }
@@ -159,36 +189,49 @@ impl Split {
     }
 }
 
-/// The items of a history without repeats: the first of each stays.
-fn distinct(items: &[u32], seen: &mut [u32], mark: u32, mut keep: impl FnMut(usize, u32)) {
-    for (at, &item) in items.iter().enumerate() {
-        if std::mem::replace(&mut seen[item as usize], mark) != mark {
-            keep(at, item);
+/// Finds the first time of each item in one list after the other.
+struct Seen {
+    /// The number of the list that held each item last.
+    by: Vec<u32>,
+    list: u32,
+}
+
+impl Seen {
+    fn new(histories: &Histories) -> Self {
+        Self { by: vec![0; histories.items().len()], list: 0 }
+    }
+
+    /// The items of a list without repeats: the first of each stays.
+    fn distinct(&mut self, items: &[u32], mut keep: impl FnMut(usize, u32)) {
+        self.list += 1;
+        for (at, &item) in items.iter().enumerate() {
+            if std::mem::replace(&mut self.by[item as usize], self.list) != self.list {
+                keep(at, item);
+            }
         }
     }
 }
 
-/// Which item has been seen by whom, last: marks from 1.
-fn marks(histories: &Histories) -> Vec<u32> {
-    vec![0; histories.items().len()]
-}
-
 fn last(histories: &Histories) -> Split {
-    let (mut seen, mut row) = (marks(histories), Vec::new());
+    let (mut seen, mut row, mut places) = (Seen::new(histories), Vec::new(), Vec::new());
     let (mut train, mut valid, mut test) = (Sequences::default(), Vec::new(), Vec::new());
     for (owner, history) in histories.iter().enumerate() {
         row.clear();
-        distinct(history.items, &mut seen, owner as u32 + 1, |_, item| row.push(item));
+        places.clear();
+        seen.distinct(history.items, |at, item| {
+            row.push(item);
+            places.push(at);
+        });
+        let mut until = history.items.len();
         if let [rest @ .., validation, target] = row.as_slice()
             && !rest.is_empty()
         {
-            train.push(rest);
+            until = places[rest.len()];
             valid.push(Query { owner, history: rest.to_vec(), targets: vec![*validation] });
             let history = row[..row.len() - 1].to_vec();
             test.push(Query { owner, history, targets: vec![*target] });
-        } else {
-            train.push(&row);
         }
+        train.learn(histories, &history, until, None, &mut seen);
     }
     let items = histories.items().len();
     let valid = Fold::new(train.clone(), valid, items);
@@ -211,10 +254,10 @@ fn time(histories: &Histories, cut: Cut) -> Result<Split> {
     if !histories.timed() {
         return Err(Error::setting("holdout", "time", "data with a time column, or --holdout last"));
     }
-    let (mut seen, mut events) = (marks(histories), Vec::with_capacity(histories.events()));
+    let (mut seen, mut events) = (Seen::new(histories), Vec::with_capacity(histories.events()));
     for (owner, history) in histories.iter().enumerate() {
         let times = history.times.unwrap_or(&[]);
-        distinct(history.items, &mut seen, owner as u32 + 1, |at, item| {
+        seen.distinct(history.items, |at, item| {
             events.push(Timed { owner, item, time: times[at] });
         });
     }
@@ -241,13 +284,15 @@ fn cut_time(events: &[Timed], share: f64) -> i64 {
 
 /// Training from the events before `cut` (in the order of owners), questions from those after.
 fn before_and_after(events: &[Timed], cut: i64, histories: &Histories) -> Fold {
-    let mut train = Sequences::default();
+    let (mut train, mut seen) = (Sequences::default(), Seen::new(histories));
     let mut waiting: Vec<(usize, Vec<u32>, Vec<u32>)> = Vec::new();
     for owner in events.chunk_by(|a, b| a.owner == b.owner) {
         let (before, after): (Vec<&Timed>, Vec<&Timed>) = owner.iter().partition(|event| event.time < cut);
         let history: Vec<u32> = before.iter().map(|event| event.item).collect();
         if !history.is_empty() {
-            train.push(&history);
+            let whole = histories.history(owner[0].owner);
+            let until = whole.times.map_or(0, |times| times.partition_point(|&time| time < cut));
+            train.learn(histories, &whole, until, None, &mut seen);
             waiting.push((owner[0].owner, history, after.iter().map(|event| event.item).collect()));
         }
     }
@@ -270,15 +315,10 @@ enum Use {
 
 fn baskets(histories: &Histories, held_out: impl Fn(u64) -> Option<Use>) -> Split {
     let token = |item: u32| histories.items().token(crate::TokenId(item));
-    let mut train = Sequences::default();
-    let mut row = Vec::new();
+    let (mut train, mut seen) = (Sequences::default(), Seen::new(histories));
     for (b, basket) in histories.iter().enumerate() {
         if held_out(b as u64).is_none() {
-            row.clear();
-            row.extend_from_slice(basket.items);
-            row.sort_unstable();
-            row.dedup();
-            train.push(&row);
+            train.learn(histories, &basket, basket.items.len(), None, &mut seen);
         }
     }
     let items = histories.items().len();
@@ -301,20 +341,20 @@ fn baskets(histories: &Histories, held_out: impl Fn(u64) -> Option<Use>) -> Spli
 }
 
 fn random(histories: &Histories, share: f64) -> Split {
-    let (mut seen, mut train) = (marks(histories), Sequences::default());
+    let (mut seen, mut train) = (Seen::new(histories), Sequences::default());
     let (mut valid, mut test) = (Vec::new(), Vec::new());
     let slice = (share * u64::MAX as f64) as u64;
     for (owner, history) in histories.iter().enumerate() {
         let mut row = Vec::new();
-        distinct(history.items, &mut seen, owner as u32 + 1, |_, item| row.push(item));
-        let draw = splitmix64(owner as u64);
+        seen.distinct(history.items, |_, item| row.push(item));
+        let (draw, until) = (splitmix64(owner as u64), history.items.len());
         if draw >= slice.saturating_mul(2) || row.len() < 2 {
-            train.push(&row);
+            train.learn(histories, &history, until, None, &mut seen);
             continue;
         }
         let hidden = splitmix64(owner as u64 ^ 0x9E37_79B9_7F4A_7C15) % row.len() as u64;
         let target = row.remove(hidden as usize);
-        train.push(&row);
+        train.learn(histories, &history, until, Some(target), &mut seen);
         let query = Query { owner, history: row, targets: vec![target] };
         if draw < slice { &mut test } else { &mut valid }.push(query);
     }

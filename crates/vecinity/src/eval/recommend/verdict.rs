@@ -12,8 +12,8 @@ pub enum Verdict {
     Ship {
         /// The strongest baseline.
         against: String,
-        /// The model's NDCG@10 divided by the baseline's.
-        ratio: f64,
+        /// NDCG@10 of the model and of the baseline.
+        ndcg: [f64; 2],
     },
     /// As good as the strongest baseline: the difference is within two standard errors.
     Tie {
@@ -46,7 +46,7 @@ pub fn judge(model: &Measured, baselines: &[(String, Measured)]) -> Verdict {
     let ndcg = [model.metrics.ndcg[0], baseline.metrics.ndcg[0]];
     let against = name.clone();
     if mean > 2.0 * error {
-        Verdict::Ship { against, ratio: ndcg[0] / ndcg[1] }
+        Verdict::Ship { against, ndcg }
     } else if mean < -2.0 * error {
         Verdict::DoNotShip { against, ndcg }
     } else {
@@ -57,13 +57,15 @@ pub fn judge(model: &Measured, baselines: &[(String, Measured)]) -> Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ship { against, ratio } if ratio.is_infinite() => {
+            Self::Ship { against, ndcg: [_, 0.0] } => {
                 write!(f, "better than {against}, which finds nothing. Worth serving.")
             }
-            Self::Ship { against, ratio } if *ratio < 2.0 => {
-                write!(f, "{:.0} % better than {against}. Worth serving.", (ratio - 1.0) * 100.0)
+            Self::Ship { against, ndcg: [model, baseline] } if model / baseline < 2.0 => {
+                write!(f, "{:.0} % better than {against}. Worth serving.", (model / baseline - 1.0) * 100.0)
             }
-            Self::Ship { against, ratio } => write!(f, "{ratio:.1} x as good as {against}. Worth serving."),
+            Self::Ship { against, ndcg: [model, baseline] } => {
+                write!(f, "{:.1} x as good as {against}. Worth serving.", model / baseline)
+            }
             Self::Tie { against, ndcg: [model, baseline] } => write!(
                 f,
                 "a tie with {against} ({model:.3} against {baseline:.3}): the simpler one will do, unless you need vectors."

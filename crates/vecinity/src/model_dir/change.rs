@@ -1,0 +1,64 @@
+//! A model with another recipe: the same vectors, asked in another way.
+
+use super::{BLEND, Model, RECIPE, REPORT, read_blend, save};
+use crate::error::{Error, Result};
+use crate::publish::{self, Staging};
+use crate::recommend::{Pair, Recipe};
+use std::path::Path;
+
+impl Model {
+    /// Stores another recipe in the model's folder, in one step, and writes its report anew. All other files stay.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the recipe needs an output matrix or a table that the model does not have;
+    /// [`Error::Io`]. The folder is untouched then.
+    pub fn store_recipe(&mut self, recipe: &Recipe) -> Result<()> {
+        if recipe.vectors != Pair::Input {
+            self.embeddings.require_output()?;
+        }
+        let tables = self.metrics.as_ref().and_then(|metrics| metrics.tables_for(recipe));
+        let blend = self.path.join(BLEND);
+        let blended = match tables {
+            _ if recipe.blend.is_empty() => Vec::new(),
+            Some(tables) if self.manifest.files.contains_key(BLEND) => {
+                read_blend(&blend, &tables, self.embeddings.len())?
+            }
+            _ => {
+                let what = "the model does not hold all the tables of this blend".to_owned();
+                let advice = "only those of the recipe that training chose are stored: choose another blend, or none";
+                return Err(Error::data(what, advice));
+            }
+        };
+        (self.recipe, self.blended) = (Some(recipe.clone()), blended);
+        let staging = Staging::new(&self.path)?;
+        let folder = staging.path();
+        let mut manifest = self.manifest.clone();
+        for name in manifest.files.keys().filter(|name| ![RECIPE, REPORT].contains(&name.as_str())) {
+            same_file(&self.path.join(name), &folder.join(name))?;
+        }
+        let json = serde_json::to_vec_pretty(recipe).map_err(|e| Error::io(&self.path, "write")(e.into()))?;
+        let mut changed = vec![(RECIPE, json)];
+        if manifest.files.contains_key(REPORT) {
+            changed.push((REPORT, self.report()?.into_bytes()));
+        }
+        for (name, bytes) in changed {
+            let file = folder.join(name);
+            publish::file(&file, |to| publish::write_all(to, &file, &bytes))?;
+            manifest.files.insert(name.to_owned(), save::entry(&file)?);
+        }
+        manifest.uuid = save::uuid(&manifest.files);
+        save::seal(folder, &self.path, &manifest)?;
+        staging.publish()?;
+        self.manifest = manifest;
+        Ok(())
+    }
+}
+
+/// The same file under another name: files of a model are never changed in place, so that a link will do. Where the
+/// system has none it is copied.
+fn same_file(from: &Path, to: &Path) -> Result<()> {
+    if std::fs::hard_link(from, to).is_err() {
+        std::fs::copy(from, to).map_err(Error::io(to, "write"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Settings of the network.
+
+use crate::error::{Error, Result};
+
+/// Items below which the default loss goes over all of them.
+const FULL_BELOW: usize = 20_000;
+
+/// What the true item is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossKind {
+    /// All items: exact.
+    Full,
+    /// Items drawn with probability `count^noise_exponent`, scores corrected by what is expected of them.
+    Sampled,
+    /// The true items of the other examples of the batch, corrected (Yi et al. 2019).
+    InBatch,
+    /// Those and items drawn uniformly, corrected (Yang et al. 2020).
+    Mixed,
+    /// Binary cross entropy with uniform negatives and a calibrated positive (Petrov and Macdonald 2023).
+    Gbce,
+}
+
+/// Settings of the network.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Items of a history that are looked at, the newest ones, 1 to 1000.
+    pub history: usize,
+    /// Learned weightings over them, 0 to 64.
+    pub pools: usize,
+    /// Their plain mean, as in the paper, as a further pool.
+    pub mean: bool,
+    /// The newest item alone, as a further pool.
+    pub last: bool,
+    /// Add the mean of all pools to the user vector.
+    pub residual: bool,
+    /// Widths of the ReLU layers between the pools and the user vector; none: a linear map.
+    pub hidden: Vec<usize>,
+    /// Share of the values left out of item rows and of hidden layers in training, 0 to below 1.
+    pub dropout: f32,
+    /// Share of the history's items left out in training, 0 to below 1.
+    pub item_dropout: f32,
+    /// Output rows are the input rows.
+    pub tied: bool,
+    /// A bias for each item.
+    pub bias: bool,
+    /// Scores are cosines divided by this; 0: scores are products.
+    pub temperature: f32,
+    /// What the true item is compared with; by default all items if there are fewer than 20,000, otherwise `mixed`.
+    pub loss: Option<LossKind>,
+    /// Items drawn for a step (`sampled`, `mixed`, `gbce`), 1 to 1,048,576.
+    pub negatives: usize,
+    /// Items are drawn with probability `count^noise_exponent` (`sampled`).
+    pub noise_exponent: f64,
+    /// How much of the positive's weight makes up for the sampling, 0 to 1 (`gbce`).
+    pub calibration: f64,
+    /// Examples of an owner in an epoch, at most, drawn anew each time; 0: all.
+    pub per_owner: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            history: 20,
+            pools: 4,
+            mean: false,
+            last: false,
+            residual: true,
+            hidden: vec![256],
+            dropout: 0.2,
+            item_dropout: 0.0,
+            tied: false,
+            bias: true,
+            temperature: 0.0,
+            loss: None,
+            negatives: 4096,
+            noise_exponent: 0.75,
+            calibration: 0.75,
+            per_owner: 0,
+        }
+    }
+}
+
+impl Config {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the name, the value and the range.
+    pub fn check(&self) -> Result<()> {
+        if !(1..=1000).contains(&self.history) {
+            return Err(Error::setting("history", self.history, "1 to 1000"));
+        }
+        if self.pools > 64 || (self.pools == 0 && !self.mean && !self.last) {
+            return Err(Error::setting("pools", self.pools, "1 to 64, or 0 with mean or last"));
+        }
+        if let Some(width) = self.hidden.iter().find(|width| !(1..=8192).contains(*width)) {
+            return Err(Error::setting("hidden", width, "widths of 1 to 8192"));
+        }
+        for (name, share) in [("dropout", self.dropout), ("item_dropout", self.item_dropout)] {
+            if !(0.0..=0.95).contains(&share) {
+                return Err(Error::setting(name, share, "0 to 0.95"));
+            }
+        }
+        if !(self.temperature == 0.0 || (1e-3..=100.0).contains(&self.temperature)) {
+            return Err(Error::setting("temperature", self.temperature, "0 (products) or 0.001 to 100"));
+        }
+        if !(1..=1 << 20).contains(&self.negatives) {
+            return Err(Error::setting("negatives", self.negatives, "1 to 1048576 for a network"));
+        }
+        if !(0.0..=2.0).contains(&self.noise_exponent) {
+            return Err(Error::setting("noise_exponent", self.noise_exponent, "0 (uniform) to 2"));
+        }
+        if !(0.0..=1.0).contains(&self.calibration) {
+            return Err(Error::setting("calibration", self.calibration, "0 to 1"));
+        }
+        Ok(())
+    }
+
+    /// The loss for a catalogue of `items`.
+    #[must_use]
+    pub fn loss_for(&self, items: usize) -> LossKind {
+        self.loss.unwrap_or(if items < FULL_BELOW { LossKind::Full } else { LossKind::Mixed })
+    }
+
+    /// Whether a step goes over all items.
+    #[must_use]
+    pub(super) fn is_full(&self, items: usize) -> bool {
+        self.loss_for(items) == LossKind::Full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_without_any_pool_is_refused() {
+        let config = Config { pools: 0, ..Config::default() };
+        assert_eq!(config.check().unwrap_err().to_string(), "pools is 0, expected 1 to 64, or 0 with mean or last");
+        Config { pools: 0, mean: true, ..Config::default() }.check().unwrap();
+    }
+
+    #[test]
+    fn large_catalogues_are_sampled_unless_told_otherwise() {
+        let config = Config::default();
+        assert_eq!([19_999, 20_000].map(|n| config.loss_for(n)), [LossKind::Full, LossKind::Mixed]);
+        assert_eq!(Config { loss: Some(LossKind::Full), ..config }.loss_for(1 << 20), LossKind::Full);
+    }
+}

@@ -1,0 +1,416 @@
+//! Epochs of steps, validation, early stopping.
+
+use super::examples::{Catalogue, Example, Examples};
+use super::losses::{Comparison, Losses, Own, Proposal, gather};
+use super::network::{OutputGradient, TowerGradient, Trace};
+use super::{Config, LossKind, Network, Youtube};
+use crate::deep::{
+    Candidates, GROUP, LANES, Masks, Optimizer, Parameter, Schedule, Settings, in_groups, padded, sum_rows,
+    unit_backward, unit_rows,
+};
+use crate::error::{Error, Result};
+use crate::eval::recommend::{Fold, Measured, rank};
+use crate::rng::Rng;
+use crate::train::Control;
+use std::time::Instant;
+
+/// Streams of chance are numbered by what they are for.
+const ORDER: u64 = 1 << 60;
+const STEP: u64 = 2 << 60;
+
+/// An epoch that is over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub epoch: u32,
+    /// The mean loss of its examples.
+    pub loss: f64,
+    /// HR@10 and NDCG@10 on validation, if there is one.
+    pub valid: Option<[f64; 2]>,
+    /// Whether it has the best NDCG@10 so far.
+    pub best: bool,
+    /// Examples so far.
+    pub examples: u64,
+    /// Seconds spent in steps so far.
+    pub seconds: f64,
+}
+
+/// Bytes that training takes, at most: parameters with their moments, and the working memory of `threads`.
+#[must_use]
+pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize) -> u64 {
+    let width = padded(settings.dim);
+    let tables = if config.tied { 1 } else { 2 } * Parameter::bytes(items + 1, width) + Parameter::bytes(items, 1);
+    let pools = config.pools + usize::from(config.mean) + usize::from(config.last);
+    let (mut layers, mut before, mut activations) = (0, pools * width, pools * width);
+    for &outputs in config.hidden.iter().chain([&settings.dim]) {
+        // Values, two moments, the transposed copy, the sum of the batch.
+        layers += (before * padded(outputs) * 5 * 4) as u64;
+        activations += padded(outputs);
+        before = padded(outputs);
+    }
+    let batch = settings.batch;
+    let candidates = match config.loss_for(items) {
+        LossKind::Full => items,
+        LossKind::Sampled | LossKind::Gbce => config.negatives,
+        LossKind::InBatch => batch,
+        LossKind::Mixed => batch + config.negatives,
+    };
+    let room = candidates * (GROUP + width + 1) + GROUP * (activations * 2 + (config.history + 4) * width);
+    let step = candidates * 2 * width + batch * (config.history * (width + 2) + 2 * width);
+    tables + layers + 4 * (settings.threads * room + step + 3 * events) as u64 + layers / 5 * settings.threads as u64
+}
+
+/// What one thread works with.
+#[derive(Debug, Default)]
+struct Room {
+    trace: Trace,
+    losses: Losses,
+    tower: TowerGradient,
+    loss: f64,
+}
+
+/// One group of a batch.
+struct Task<'a> {
+    examples: &'a [Example],
+    own: Own<'a>,
+    /// Gradients of the histories' rows.
+    d_rows: &'a mut [f32],
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    settings: &'a Settings,
+    network: Network,
+    optimizer: Optimizer,
+    examples: Examples,
+    proposal: Proposal,
+    full: bool,
+    masks: Masks,
+    rooms: Vec<Room>,
+    comparison: Comparison,
+    /// Sums of a step.
+    tower: TowerGradient,
+    d_rows: Vec<f32>,
+    d_offsets: Vec<f32>,
+    d_history: Vec<f32>,
+    d_own: Vec<f32>,
+    d_own_biases: Vec<f32>,
+}
+
+/// Trains a network on the training part of a fold.
+///
+/// With `valid` the model is asked behind every epoch; the best one is kept, and training stops after
+/// `patience` epochs without a better one. `watch` is called behind every epoch, and may stop training there.
+///
+/// # Errors
+/// Settings out of range, nothing to learn from, a loss that is no longer a number.
+pub fn fit(
+    fold: &Fold,
+    valid: Option<&Fold>,
+    config: &Config,
+    settings: &Settings,
+    watch: &mut dyn FnMut(&Epoch) -> Control,
+) -> Result<Youtube> {
+    config.check()?;
+    settings.check()?;
+    let catalogue = Catalogue::of(&fold.counts);
+    let examples = Examples::of(fold, &catalogue, config.per_owner);
+    let per_epoch = examples.in_an_epoch();
+    if per_epoch == 0 || catalogue.len() < 2 {
+        return Err(Error::data(
+            format!("{} histories hold no event with one before it", fold.train.len()),
+            "a network needs histories of at least two events and a catalogue of two items",
+        ));
+    }
+    let mut run = Run::new(config, settings, &catalogue, examples);
+    let (mut best, mut found, mut worse): (Option<Network>, f64, u32) = (None, -1.0, 0);
+    let (mut seen, mut seconds) = (0, 0.0);
+    for epoch in 1..=settings.epochs {
+        let start = Instant::now();
+        let order = run.examples.draw(&mut Rng::new(settings.seed, ORDER | u64::from(epoch)));
+        let mut loss = 0.0;
+        for batch in order.chunks(settings.batch) {
+            loss += run.step(batch);
+            if !loss.is_finite() {
+                return Err(Error::data(
+                    format!("training diverged in step {} of epoch {epoch}", run.optimizer.step()),
+                    "lower the learning_rate, or set clip to 1",
+                ));
+            }
+        }
+        seen += order.len() as u64;
+        seconds += start.elapsed().as_secs_f64();
+        run.settle();
+        let measured = valid.map(|valid| {
+            let model = Youtube::new(run.network.frozen(), catalogue.clone());
+            let metrics = Measured::new(&rank(&model, valid, settings.threads), valid).metrics;
+            [metrics.hr[0], metrics.ndcg[0]]
+        });
+        let better = measured.is_none_or(|[_, ndcg]| ndcg > found);
+        if let Some([_, ndcg]) = measured {
+            if better {
+                (best, found, worse) = (Some(run.network.frozen()), ndcg, 0);
+            } else {
+                worse += 1;
+            }
+        }
+        let loss = loss / order.len() as f64;
+        let report = Epoch { epoch, loss, valid: measured, best: better, examples: seen, seconds };
+        let stop = matches!(watch(&report), Control::Stop);
+        if stop || (settings.patience > 0 && worse >= settings.patience) {
+            break;
+        }
+    }
+    Ok(Youtube::new(best.unwrap_or_else(|| run.network.frozen()), catalogue))
+}
+
+impl<'a> Run<'a> {
+    fn new(config: &'a Config, settings: &'a Settings, catalogue: &Catalogue, examples: Examples) -> Self {
+        let items = catalogue.len();
+        let network = Network::new(config, items, settings.dim, settings.seed);
+        let steps = examples.in_an_epoch().div_ceil(settings.batch) as u32 * settings.epochs;
+        let schedule = Schedule {
+            peak: settings.learning_rate,
+            warm_up: (settings.warm_up * steps as f32) as u32,
+            steps,
+            decay: settings.decay,
+        };
+        let full = config.is_full(items);
+        let proposal = Proposal::new(config, &catalogue.counts, &examples);
+        let room = || Room { tower: network.gradient(), ..Room::default() };
+        Self {
+            rooms: (0..settings.threads).map(|_| room()).collect(),
+            tower: network.gradient(),
+            optimizer: Optimizer::new(settings.optimizer, schedule, settings.weight_decay),
+            masks: Masks::new(config.dropout),
+            comparison: Comparison::default(),
+            d_rows: Vec::new(),
+            d_offsets: Vec::new(),
+            d_history: Vec::new(),
+            d_own: Vec::new(),
+            d_own_biases: Vec::new(),
+            config,
+            settings,
+            network,
+            examples,
+            proposal,
+            full,
+        }
+    }
+
+    /// All rows as they are behind this step.
+    fn settle(&mut self) {
+        self.optimizer.settle(&mut self.network.input);
+        if let Some(output) = &mut self.network.output {
+            self.optimizer.settle(output);
+        }
+        self.optimizer.settle(&mut self.network.bias);
+    }
+
+    /// Learns from a batch; returns the sum of its losses.
+    fn step(&mut self, batch: &[Example]) -> f64 {
+        self.optimizer.begin_step();
+        let (width, items) = (self.network.width, self.network.items);
+        let targets: Vec<u32> = batch.iter().map(|&example| self.examples.target(example)).collect();
+        let chance = STEP | u64::from(self.optimizer.step()) << 24;
+        let mut rng = Rng::new(self.settings.seed, chance);
+        self.masks.redraw(&mut rng);
+        // Rows of the histories, the newest first, by place in the batch.
+        let mut wanted: Vec<(u32, u32)> = Vec::with_capacity(batch.len() * self.config.history);
+        for &example in batch {
+            for &item in self.examples.history(example, self.config.history).iter().rev() {
+                wanted.push((item, wanted.len() as u32));
+            }
+        }
+        self.compare(&targets, &wanted, &mut rng);
+        let places = wanted.len();
+        let loss = self.groups(batch, &targets, chance, places);
+        // What everybody wants of the item rows.
+        let unit = self.network.length > 0.0;
+        if unit {
+            let rows = &self.comparison.rows;
+            unit_backward(rows, width, 1.0, &self.comparison.factors, &mut self.d_rows[..rows.len()]);
+            let own = &self.comparison.own_rows;
+            unit_backward(own, width, 1.0, &self.comparison.own_factors, &mut self.d_own[..own.len()]);
+        }
+        let threads = self.settings.threads;
+        let (d_history, d_rows, d_own) = (&self.d_history, &self.d_rows, &self.d_own);
+        let drawn = self.comparison.ids.len();
+        let output = if self.full {
+            let mut rows = std::mem::take(&mut self.d_rows);
+            let history = sum_rows(&mut wanted, width, threads, |place| &d_history[place as usize * width..][..width]);
+            if self.network.output.is_none() {
+                rows.resize((items + 1) * width, 0.0);
+                history.add_to(&mut rows);
+            }
+            (OutputGradient::All { rows, biases: std::mem::take(&mut self.d_offsets) }, history)
+        } else {
+            // Places behind the histories are candidates, and behind those the true items.
+            let ids = self.comparison.ids.iter().chain(&targets);
+            let mut outputs: Vec<(u32, u32)> = ids.copied().zip(0..).collect();
+            let biases = {
+                let (d_offsets, d_biases) = (&self.d_offsets, &self.d_own_biases);
+                sum_rows(&mut outputs, 1, 1, |place| {
+                    let place = place as usize;
+                    if place < drawn { &d_offsets[place..=place] } else { &d_biases[place - drawn..=place - drawn] }
+                })
+            };
+            let row = |place: u32| {
+                let place = place as usize;
+                let (values, place) = if place < drawn { (d_rows, place) } else { (d_own, place - drawn) };
+                &values[place * width..][..width]
+            };
+            let tied = self.network.output.is_none();
+            if tied {
+                wanted.extend(outputs.iter().map(|&(id, place)| (id, place + places as u32)));
+            }
+            let history = sum_rows(&mut wanted, width, threads, |place| match place.checked_sub(places as u32) {
+                None => &d_history[place as usize * width..][..width],
+                Some(place) => row(place),
+            });
+            let rows = if tied { Default::default() } else { sum_rows(&mut outputs, width, threads, row) };
+            (OutputGradient::Some { rows, biases }, history)
+        };
+        self.update(output.0, &output.1);
+        loss
+    }
+
+    /// Makes ready what the batch is compared with, all rows up to date.
+    fn compare(&mut self, targets: &[u32], wanted: &[(u32, u32)], rng: &mut Rng) {
+        let Self { network, optimizer, comparison, proposal, .. } = self;
+        let width = network.width;
+        let unit = network.length > 0.0;
+        optimizer.refresh(&mut network.input, wanted.iter().map(|&(row, _)| row));
+        if self.full {
+            if unit {
+                let rows = network.output_rows();
+                comparison.rows.resize(rows.len(), 0.0);
+                comparison.factors.resize(network.items, 0.0);
+                unit_rows(rows, width, 1.0, &mut comparison.rows, &mut comparison.factors);
+            }
+            return;
+        }
+        let (ids, logs) = proposal.draw(targets, rng);
+        let both = || ids.iter().chain(targets).copied();
+        optimizer.refresh(network.output.as_mut().unwrap_or(&mut network.input), both());
+        optimizer.refresh(&mut network.bias, both());
+        let table = network.output_rows();
+        gather(&ids, table, width, unit, &mut comparison.rows, &mut comparison.factors);
+        gather(targets, table, width, unit, &mut comparison.own_rows, &mut comparison.own_factors);
+        let bias = |&id: &u32| network.bias.values[id as usize];
+        comparison.offsets = ids.iter().zip(logs).map(|(id, log)| bias(id) - log).collect();
+        comparison.own_biases = targets.iter().map(bias).collect();
+        comparison.ids = ids;
+    }
+
+    /// All groups forward and backward; leaves sums of gradients behind and returns the sum of losses.
+    fn groups(&mut self, batch: &[Example], targets: &[u32], chance: u64, places: usize) -> f64 {
+        let width = self.network.width;
+        self.d_history.resize(places * width, 0.0);
+        self.d_own.resize(if self.full { 0 } else { batch.len() * width }, 0.0);
+        self.d_own_biases.resize(if self.full { 0 } else { batch.len() }, 0.0);
+        let Self { network, examples, config, masks, comparison, proposal, tower, d_rows, d_offsets, .. } = self;
+        let (network, examples, masks, comparison, proposal) =
+            (&*network, &*examples, &*masks, &*comparison, &*proposal);
+        let candidates = if self.full {
+            let rows = if network.length > 0.0 { &comparison.rows } else { network.output_rows() };
+            Candidates { rows, offsets: &network.bias.values }
+        } else {
+            Candidates { rows: &comparison.rows, offsets: &comparison.offsets }
+        };
+        let mut tasks = Vec::new();
+        let (mut d_history, mut d_own, mut d_biases) =
+            (&mut self.d_history[..], &mut self.d_own[..], &mut self.d_own_biases[..]);
+        let (mut own_rows, mut own_biases) = (&comparison.own_rows[..], &comparison.own_biases[..]);
+        for (batch, targets) in batch.chunks(GROUP).zip(targets.chunks(GROUP)) {
+            let rows: usize = batch.iter().map(|&e| examples.history(e, config.history).len()).sum();
+            let (d_rows, rest) = d_history.split_at_mut(rows * width);
+            d_history = rest;
+            let count = if self.full { 0 } else { batch.len() };
+            let (rows, rest) = own_rows.split_at(count * width);
+            own_rows = rest;
+            let (biases, rest) = own_biases.split_at(count);
+            own_biases = rest;
+            let (d_own_rows, rest) = d_own.split_at_mut(count * width);
+            d_own = rest;
+            let (d_own_biases, rest) = d_biases.split_at_mut(count);
+            d_biases = rest;
+            let own = Own { targets, rows, biases, d_rows: d_own_rows, d_biases: d_own_biases };
+            tasks.push(Task { examples: batch, own, d_rows });
+        }
+        let weighting = network.pools.weighting();
+        let weight = 1.0 / batch.len() as f32;
+        let seed = self.settings.seed;
+        let work = |number: usize, task: Task<'_>, room: &mut Room| {
+            let mut rng = Rng::new(seed, chance | (number as u64 + 1));
+            let histories = task.examples.iter().map(|&e| examples.history(e, config.history));
+            let users = task.examples.len().next_multiple_of(LANES);
+            let dropout = Some((masks, config.item_dropout, &mut rng));
+            network.forward(&weighting, histories, users, dropout, &mut room.trace);
+            let Room { trace, losses, tower, loss } = room;
+            *loss = losses.group(proposal, &trace.users, candidates, &comparison.ids, task.own, weight);
+            network.backward(&weighting, masks, trace, &mut losses.d_users, tower, task.d_rows);
+        };
+        tower.clear();
+        d_rows.clear();
+        d_rows.resize(candidates.rows.len(), 0.0);
+        d_offsets.clear();
+        d_offsets.resize(candidates.offsets.len(), 0.0);
+        let mut loss = 0.0;
+        in_groups(tasks, &mut self.rooms, work, |_, room| {
+            loss += room.loss;
+            tower.add(&room.tower);
+            for (sums, parts) in [(&mut *d_rows, &room.losses.d_rows), (&mut *d_offsets, &room.losses.d_offsets)] {
+                for (sum, part) in sums.iter_mut().zip(parts) {
+                    *sum += part;
+                }
+            }
+        });
+        loss
+    }
+
+    /// Clips and makes the step.
+    fn update(&mut self, output: OutputGradient, history: &crate::deep::RowGradient) {
+        let Self { network, optimizer, tower, .. } = self;
+        let weighting = network.pools.weighting();
+        let logits = network.pools.logit_gradient(&weighting, &tower.weighting);
+        let mut scale = 1.0;
+        if self.settings.clip > 0.0 {
+            let mut runs: Vec<&[f32]> = vec![&logits];
+            runs.extend(tower.layers.iter().flat_map(|layer| [&layer.weights[..], &layer.bias]));
+            match &output {
+                OutputGradient::All { rows, biases } => runs.extend([&rows[..], biases]),
+                OutputGradient::Some { rows, biases } => runs.extend([&rows.values[..], &biases.values]),
+            }
+            if network.output.is_some() || !self.full {
+                runs.push(&history.values);
+            }
+            let norm = runs.iter().map(|run| f64::from(vecinity_kernel::vector::dot(run, run))).sum::<f64>().sqrt();
+            scale = (f64::from(self.settings.clip) / norm.max(1e-30)).min(1.0) as f32;
+        }
+        network.step_tower(optimizer, tower, &logits, scale);
+        network.step_bias(optimizer, &output, scale);
+        match (output, &mut network.output) {
+            (OutputGradient::All { rows, biases }, table) => {
+                match table {
+                    Some(table) => {
+                        optimizer.dense(table, &rows, scale);
+                        optimizer.sparse(&mut network.input, history, scale);
+                    }
+                    None => optimizer.dense(&mut network.input, &rows, scale),
+                }
+                // The memory serves the next step.
+                (self.d_rows, self.d_offsets) = (rows, biases);
+            }
+            (OutputGradient::Some { rows, .. }, table) => {
+                if let Some(table) = table {
+                    optimizer.sparse(table, &rows, scale);
+                }
+                optimizer.sparse(&mut network.input, history, scale);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! YouTube's candidate generation: a network whose softmax columns are items and whose last layer is the user.
+//!
+//! Covington, Adams, Sargin 2016 (RecSys). `P(next = i | history) = exp(u . o_i + b_i) / sum_j exp(u . o_j + b_j)`,
+//! where `u` is made from the history by a tower of ReLU layers and `o_i`, `b_i` are the output row and bias of an
+//! item. So serving needs the network once a user, and then the nearest rows.
+//!
+//! | file | job |
+//! |---|---|
+//! | `config` | settings of the network, checked |
+//! | `examples` | the next event from the past only; histories in the catalogue's numbers |
+//! | `network` | the parameters, and the way from a history to a user vector and back |
+//! | `losses` | which items a step is compared with, and the loss of a group |
+//! | `fit` | epochs of steps, validation, early stopping |
+//! | `score` | the trained model as a recommender |
+//!
+//! The paper takes the mean of the history. **Position-weighted pools** (several learned softmax weightings over the
+//! last places, concatenated) with a **residual** from the pools to the user vector are ours; on ML-1M they are worth
+//! more than depth or width.
+
+mod config;
+mod examples;
+mod fit;
+mod losses;
+mod network;
+mod score;
+
+pub use config::{Config, LossKind};
+pub use fit::{Epoch, fit, memory};
+pub use network::Network;
+pub use score::Youtube;

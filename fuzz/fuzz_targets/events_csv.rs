@@ -1,0 +1,9 @@
+//! Events between commas: columns, times, weights, owners, histories.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use vecinity::events::Format;
+
+mod events;
+
+fuzz_target!(|bytes: &[u8]| events::read_as(Format::Csv, bytes));
