@@ -29,7 +29,7 @@ fn ceiling(c: &mut Criterion) {
 fn block(c: &mut Criterion) {
     for dim in [100, 300] {
         let mut group = c.benchmark_group(format!("block/dim{dim}"));
-        // Windows of skip-gram (five noise rows, three), path of hierarchical softmax, a set, CBOW.
+        // Windows of skip-gram (five noise rows, three), path of hierarchical softmax, a set, a single pair.
         for (m, n) in [(6, 6), (6, 4), (6, 13), (8, 16), (1, 6)] {
             let (inputs, candidates) = (table(64, dim), table(64, dim));
             // Scattered rows, as in training: equal rows of both tables would share cache sets.
@@ -45,6 +45,19 @@ fn block(c: &mut Criterion) {
                     });
                 });
             }
+        }
+        // CBOW: the mean of a window. Of the `6 n dim` operations of the block itself; pooling comes on top.
+        let (inputs, candidates) = (table(64, dim), table(64, dim));
+        group.throughput(Throughput::Elements((6 * 6 * dim) as u64));
+        for isa in Isa::available() {
+            let mut block = Block::for_isa(isa);
+            group.bench_function(BenchmarkId::new(isa.name(), "pooled6x6"), |b| {
+                b.iter(|| {
+                    let (x, o) = ([0, 7, 14, 21, 28, 35], [3, 14, 25, 36, 47, 58]);
+                    let mut bound = block.bind(Rows::new(&inputs, &x), Rows::new(&candidates, &o));
+                    bound.train_pooled(Labels::FirstIsTrue, black_box(1e-6), 1.0);
+                });
+            });
         }
     }
 }

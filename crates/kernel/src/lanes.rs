@@ -11,6 +11,8 @@
 pub(crate) trait Lanes: Copy {
     /// Floats in a register.
     const WIDTH: usize;
+    /// A register for the end of a row: half as wide if that is still eight floats, else the same.
+    type Half: Lanes;
     /// All lanes zero.
     unsafe fn zero() -> Self;
     /// All lanes `value`.
@@ -35,13 +37,26 @@ pub(crate) trait Lanes: Copy {
     unsafe fn round(self) -> Self;
     /// `2^lane` for lanes that hold integers in `[-126, 127]`.
     unsafe fn exp2_of_integer(self) -> Self;
+    /// The sum of both halves; the register itself where `Half` is the same.
+    unsafe fn fold(self) -> Self::Half;
     /// The sum of the lanes.
     unsafe fn sum(self) -> f32;
-    /// Writes the lane sums of eight registers to eight floats; cheaper than eight [`Lanes::sum`].
+    /// Writes the lane sums of four registers to four floats; cheaper than four [`Lanes::sum`].
     #[inline(always)]
-    unsafe fn store_sums(registers: [Self; 8], to: *mut f32) {
-        // SAFETY: the caller promises eight writable floats; its promise covers `sum`.
-        unsafe { to.cast::<[f32; 8]>().write_unaligned(registers.map(|register| register.sum())) }
+    unsafe fn store_four_sums(registers: [Self; 4], to: *mut f32) {
+        for (k, register) in registers.into_iter().enumerate() {
+            // SAFETY: the caller promises four writable floats; its promise covers `sum`.
+            unsafe { to.add(k).write_unaligned(register.sum()) }
+        }
+    }
+    /// Writes the lane sums of eight registers to eight floats.
+    #[inline(always)]
+    unsafe fn store_eight_sums(r: [Self; 8], to: *mut f32) {
+        // SAFETY: the caller promises eight writable floats.
+        unsafe {
+            Self::store_four_sums([r[0], r[1], r[2], r[3]], to);
+            Self::store_four_sums([r[4], r[5], r[6], r[7]], to.add(4));
+        }
     }
 
     /// The larger of both, lane by lane.
@@ -107,6 +122,7 @@ impl F32x8 {
 
 impl Lanes for F32x8 {
     const WIDTH: usize = 8;
+    type Half = Self;
     #[inline(always)]
     unsafe fn zero() -> Self {
         Self([0.0; 8])
@@ -160,6 +176,10 @@ impl Lanes for F32x8 {
         self.map(|x| f32::from_bits(((x as i32 + 127) as u32) << 23))
     }
     #[inline(always)]
+    unsafe fn fold(self) -> Self {
+        self
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         let [a, b, c, d, e, f, g, h] = self.0;
         ((a + e) + (b + f)) + ((c + g) + (d + h))
@@ -182,6 +202,7 @@ mod x86 {
 
     impl Lanes for __m256 {
         const WIDTH: usize = 8;
+        type Half = Self;
         #[inline(always)]
         unsafe fn zero() -> Self {
             unsafe { _mm256_setzero_ps() }
@@ -234,6 +255,10 @@ mod x86 {
             }
         }
         #[inline(always)]
+        unsafe fn fold(self) -> Self {
+            self
+        }
+        #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
             unsafe { _mm256_max_ps(self, other) }
         }
@@ -250,19 +275,19 @@ mod x86 {
             }
         }
         #[inline(always)]
-        unsafe fn store_sums(r: [Self; 8], to: *mut f32) {
+        unsafe fn store_four_sums(r: [Self; 4], to: *mut f32) {
             unsafe {
-                // Pairs of pairs: each half of `low` (`high`) holds half sums of four registers.
-                let low = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
-                let high = _mm256_hadd_ps(_mm256_hadd_ps(r[4], r[5]), _mm256_hadd_ps(r[6], r[7]));
-                let upper = _mm256_permute2f128_ps::<0x21>(low, high);
-                _mm256_add_ps(_mm256_blend_ps::<0xf0>(low, high), upper).store(to);
+                // Pairs of pairs: each half holds half sums of all four registers.
+                let halves = _mm256_hadd_ps(_mm256_hadd_ps(r[0], r[1]), _mm256_hadd_ps(r[2], r[3]));
+                let sums = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
+                _mm_storeu_ps(to, sums);
             }
         }
     }
 
     impl Lanes for __m512 {
         const WIDTH: usize = 16;
+        type Half = __m256;
         #[inline(always)]
         unsafe fn zero() -> Self {
             unsafe { _mm512_setzero_ps() }
@@ -315,6 +340,13 @@ mod x86 {
             }
         }
         #[inline(always)]
+        unsafe fn fold(self) -> __m256 {
+            unsafe {
+                let upper = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self)));
+                _mm256_add_ps(_mm512_castps512_ps256(self), upper)
+            }
+        }
+        #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
             unsafe { _mm512_max_ps(self, other) }
         }
@@ -326,16 +358,10 @@ mod x86 {
         unsafe fn sum(self) -> f32 {
             unsafe { _mm512_reduce_add_ps(self) }
         }
+        // No closures: they are compiled without AVX-512, and every intrinsic in them becomes a call.
         #[inline(always)]
-        unsafe fn store_sums(registers: [Self; 8], to: *mut f32) {
-            // Halves of a register are added first; the rest is the work of the narrower registers.
-            unsafe {
-                let halves = registers.map(|r| {
-                    let upper = _mm512_shuffle_f32x4::<0b00_00_11_10>(r, r);
-                    _mm512_castps512_ps256(_mm512_add_ps(r, upper))
-                });
-                <__m256 as Lanes>::store_sums(halves, to);
-            }
+        unsafe fn store_four_sums(r: [Self; 4], to: *mut f32) {
+            unsafe { __m256::store_four_sums([r[0].fold(), r[1].fold(), r[2].fold(), r[3].fold()], to) }
         }
     }
 }
@@ -348,6 +374,7 @@ mod arm {
 
     impl Lanes for float32x4_t {
         const WIDTH: usize = 4;
+        type Half = Self;
         #[inline(always)]
         unsafe fn zero() -> Self {
             unsafe { vdupq_n_f32(0.0) }
@@ -398,6 +425,10 @@ mod arm {
                 let biased = vaddq_s32(vcvtq_s32_f32(self), vdupq_n_s32(127));
                 vreinterpretq_f32_s32(vshlq_n_s32::<23>(biased))
             }
+        }
+        #[inline(always)]
+        unsafe fn fold(self) -> Self {
+            self
         }
         #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {

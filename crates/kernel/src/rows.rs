@@ -4,15 +4,11 @@
 //! thread update the shared rows without locks: collisions are rare and the lost updates are noise.
 //! This file is the only place of the project where that happens.
 
-use crate::isa::{Isa, dispatch};
-use crate::lanes::Lanes;
 use memmap2::MmapMut;
 use std::io;
 
 /// Rows start at multiples of this many floats (64 bytes, one cache line).
 pub(crate) const ALIGN: usize = 16;
-/// Rows that are pooled at a time.
-const GROUP: usize = 16;
 /// Tables from this size on ask for huge pages: random rows would miss the TLB otherwise.
 const HUGE_PAGE: usize = 2 << 20;
 
@@ -99,59 +95,6 @@ impl SharedRows {
         }
     }
 
-    /// Sets row `row` to zeros.
-    ///
-    /// # Panics
-    /// If `row` is out of range.
-    pub fn clear(&self, row: u32) {
-        let to = self.pointer(row as usize);
-        // SAFETY: `pointer` checked the row, which owns `stride` floats.
-        unsafe { to.write_bytes(0, self.stride) }
-    }
-
-    /// Sets row `row` to the mean of the rows `of`; to zeros if there are none.
-    ///
-    /// # Panics
-    /// If a row is out of range or the tables differ in `dim`.
-    pub fn set_to_mean(&self, row: u32, of: Rows<'_>) {
-        assert_eq!(self.dim, of.table.dim, "the tables must have the same dim");
-        self.clear(row);
-        let (isa, to, width) = (Isa::active(), self.pointer(row as usize), self.stride);
-        let scale = 1.0 / of.ids.len().max(1) as f32;
-        for ids in of.ids.chunks(GROUP) {
-            let rows = of.table.pointers(ids);
-            let rows = &rows[..ids.len()];
-            // SAFETY: every pointer was checked and owns `stride` floats, which is the same for tables of
-            // the same `dim` and a multiple of every lane width; the active instruction set is available.
-            unsafe { dispatch!(isa, add_mean(rows: &[*mut f32], scale: f32, to: *mut f32, width: usize)) }
-        }
-    }
-
-    /// Adds `factor` times row `row` to each of the rows `to`.
-    ///
-    /// # Panics
-    /// If a row is out of range or the tables differ in `dim`.
-    pub fn add_row_to(&self, row: u32, factor: f32, to: Rows<'_>) {
-        assert_eq!(self.dim, to.table.dim, "the tables must have the same dim");
-        let (isa, from, width) = (Isa::active(), self.pointer(row as usize), self.stride);
-        for ids in to.ids.chunks(GROUP) {
-            let rows = to.table.pointers(ids);
-            let rows = &rows[..ids.len()];
-            // SAFETY: as in `set_to_mean`.
-            unsafe { dispatch!(isa, spread(from: *const f32, factor: f32, rows: &[*mut f32], width: usize)) }
-        }
-    }
-
-    /// Checked pointers to up to [`GROUP`] rows.
-    #[inline]
-    fn pointers(&self, ids: &[u32]) -> [*mut f32; GROUP] {
-        let mut rows = [std::ptr::null_mut(); GROUP];
-        for (to, &id) in rows.iter_mut().zip(ids) {
-            *to = self.pointer(id as usize);
-        }
-        rows
-    }
-
     /// Writes checked pointers to the rows `ids` to the beginning of `to`, which grows if it must.
     #[inline]
     pub(crate) fn fill(&self, to: &mut Vec<*mut f32>, ids: &[u32]) {
@@ -182,6 +125,11 @@ impl SharedRows {
     }
 }
 
+/// One cache line of floats: what scratch memory of the kernels is made of.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C, align(64))]
+pub(crate) struct Line(pub [f32; ALIGN]);
+
 /// Asks the processor to bring the cache line at `address` into its cache: a hint, for any address.
 #[inline(always)]
 pub(crate) fn prefetch(address: *const f32) {
@@ -207,41 +155,6 @@ pub fn expect<T>(values: &[T], at: usize) {
 #[inline(never)]
 fn out_of_range(row: usize, rows: usize) -> ! {
     panic!("row {row} of a table of {rows} rows")
-}
-
-/// `to += scale * sum(rows)`.
-///
-/// # Safety
-/// All pointers are valid for `width` floats, a multiple of `L::WIDTH`; the instruction set of `L`.
-#[inline(always)]
-unsafe fn add_mean<L: Lanes>(rows: &[*mut f32], scale: f32, to: *mut f32, width: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let scale = L::splat(scale);
-        for c in (0..width).step_by(L::WIDTH) {
-            let sum = rows.iter().fold(L::zero(), |sum, row| sum.add(L::load(row.add(c))));
-            sum.mul_add(scale, L::load(to.add(c))).store(to.add(c));
-        }
-    }
-}
-
-/// `row += factor * from` for each of `rows`, one after the other where a row occurs twice.
-///
-/// # Safety
-/// As [`add_mean`].
-#[inline(always)]
-unsafe fn spread<L: Lanes>(from: *const f32, factor: f32, rows: &[*mut f32], width: usize) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let factor = L::splat(factor);
-        for c in (0..width).step_by(L::WIDTH) {
-            let step = L::load(from.add(c)).mul(factor);
-            for row in rows {
-                let at = row.add(c);
-                L::load(at).add(step).store(at);
-            }
-        }
-    }
 }
 
 /// Some rows of a table, by number: one side of a [`Block`](crate::Block).

@@ -50,10 +50,10 @@ pub(super) struct Space {
 }
 
 impl Space {
-    fn new(embeddings: &Embeddings, rows: &(impl Iterator<Item = TokenId> + Clone), which: Which) -> Result<Self> {
+    fn new(embeddings: &Embeddings, rows: &[TokenId], which: Which) -> Result<Self> {
         let chosen = |matrix: &Matrix| {
-            let values: Vec<f32> = rows.clone().flat_map(|id| matrix.row(id.row())).copied().collect();
-            Matrix::new(rows.clone().count(), matrix.dim(), values)
+            let values: Vec<f32> = rows.iter().flat_map(|id| matrix.row(id.row())).copied().collect();
+            Matrix::new(rows.len(), matrix.dim(), values)
         };
         let questions = (which == Which::InOut).then(|| chosen(embeddings.input()));
         Ok(Self { questions, answers: chosen(&embeddings.vectors(which)?) })
@@ -71,9 +71,10 @@ impl Space {
 
 impl Spaces {
     pub(super) fn new(old: &Embeddings, new: &Embeddings, common: &[(TokenId, TokenId)], which: Which) -> Result<Self> {
+        let (before, after): (Vec<TokenId>, Vec<TokenId>) = common.iter().copied().unzip();
         Ok(Self {
-            old: Space::new(old, &common.iter().map(|pair| pair.0), which)?,
-            new: Space::new(new, &common.iter().map(|pair| pair.1), which)?,
+            old: Space::new(old, &before, which)?,
+            new: Space::new(new, &after, which)?,
             common: common.to_vec(),
         })
     }

@@ -14,10 +14,14 @@ use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::train::{Huffman, Model, Noise, Step};
 use crate::vocab::Vocab;
-use vecinity_kernel::{Labels, Rows, SharedRows};
+use vecinity_kernel::{Labels, Rows};
 
 /// The longest window.
 const LONGEST_WINDOW: usize = 1000;
+/// Positions whose noise is drawn at once: in a loop of its own, since draws in between cost twice as much.
+const SPAN: usize = 256;
+/// Rows are asked for this many positions before they are needed; one is too short for a row from memory.
+const AHEAD: usize = 2;
 
 /// Which side of the pair is pooled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -154,9 +158,41 @@ pub struct Scratch {
     reach: Vec<usize>,
     context: Vec<u32>,
     candidates: Vec<u32>,
-    noise: Vec<u32>,
-    /// For CBOW.
-    pool: Option<Pool>,
+    noise: Drawn,
+}
+
+/// Noise tokens of a span of positions, the same number for each.
+#[derive(Debug, Default)]
+struct Drawn {
+    tokens: Vec<u32>,
+    /// The first position of the span, and tokens for each position.
+    start: usize,
+    each: usize,
+}
+
+impl Drawn {
+    /// Draws `number` tokens.
+    #[inline]
+    fn draw(&mut self, number: usize, noise: &Noise, rng: &mut Rng) {
+        self.tokens.clear();
+        self.tokens.extend((0..number).map(|_| noise.draw(rng)));
+    }
+
+    /// Draws the noise of the next span of a sequence of `len` tokens where one begins at position `at`.
+    #[inline]
+    fn reach(&mut self, at: usize, len: usize, each: usize, noise: &Noise, rng: &mut Rng) {
+        if at.is_multiple_of(SPAN) {
+            (self.start, self.each) = (at, each);
+            self.draw(each * SPAN.min(len - at), noise, rng);
+        }
+    }
+
+    /// The noise of position `at`, empty behind the span.
+    #[inline]
+    fn of(&self, at: usize) -> &[u32] {
+        let from = (at - self.start) * self.each;
+        self.tokens.get(from..from + self.each).unwrap_or_default()
+    }
 }
 
 impl Scratch {
@@ -215,24 +251,31 @@ impl Model for Word2vec {
 }
 
 impl Word2vec {
-    /// Names the rows that will be needed soon.
+    /// Names the rows that position `at` will need, and have not been needed before.
     #[inline]
-    fn expect(&self, sequence: &[u32], at: usize, step: &mut Step<'_>) {
-        if let Some(&entering) = sequence.get(at + self.config.window + 1) {
+    fn expect(&self, sequence: &[u32], at: usize, noise: &Drawn, step: &mut Step<'_>) {
+        if let Some(&entering) = sequence.get(at + self.config.window) {
             step.block.expect(step.input, entering);
         }
-        if let Some(&centre) = sequence.get(at + 2) {
+        if let Some(&centre) = sequence.get(at) {
             step.block.expect(step.output, centre);
+        }
+        for &token in noise.of(at) {
+            step.block.expect(step.output, token);
         }
     }
 
-    /// Draws noise for the block after this one.
-    fn draw(&self, noise: &Noise, step: &mut Step<'_>, to: &mut Vec<u32>) {
-        to.clear();
-        for _ in 0..self.drawn {
-            let token = noise.draw(&mut step.rng);
-            step.block.expect(step.output, token);
-            to.push(token);
+    /// As `expect`, where the outputs are nodes of a tree.
+    #[inline]
+    fn expect_path(&self, tree: &Huffman, sequence: &[u32], at: usize, step: &mut Step<'_>) {
+        if let Some(&entering) = sequence.get(at + self.config.window) {
+            step.block.expect(step.input, entering);
+        }
+        if let Some(&next) = sequence.get(at) {
+            // The upper part of the tree is always in the cache.
+            for &node in tree.path(next).0.iter().skip(6) {
+                step.block.expect(step.output, node);
+            }
         }
     }
 
@@ -245,15 +288,13 @@ impl Word2vec {
     }
 
     fn skip_gram_windows(&self, noise: &Noise, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
-        self.draw(noise, step, &mut scratch.noise);
         for (at, &centre) in sequence.iter().enumerate() {
-            self.expect(sequence, at, step);
+            scratch.noise.reach(at, sequence.len(), self.drawn, noise, &mut step.rng);
+            self.expect(sequence, at + AHEAD, &scratch.noise, step);
             if !scratch.has_context(sequence, at, self.config.directed) {
                 continue;
             }
-            Self::candidates(centre, &scratch.noise, &mut scratch.candidates);
-            // For the next window, so that its rows have time to arrive.
-            self.draw(noise, step, &mut scratch.noise);
+            Self::candidates(centre, scratch.noise.of(at), &mut scratch.candidates);
             let inputs = Rows::new(step.input, &scratch.context);
             let mut bound = step.block.bind(inputs, Rows::new(step.output, &scratch.candidates));
             bound.train(Labels::FirstThenNoise(self.weight), step.rate);
@@ -270,8 +311,8 @@ impl Word2vec {
                 continue;
             }
             for i in 0..scratch.context.len() {
-                self.draw(noise, step, &mut scratch.noise);
-                Self::candidates(centre, &scratch.noise, &mut scratch.candidates);
+                scratch.noise.draw(self.drawn, noise, &mut step.rng);
+                Self::candidates(centre, &scratch.noise.tokens, &mut scratch.candidates);
                 let inputs = Rows::new(step.input, &scratch.context[i..=i]);
                 let mut bound = step.block.bind(inputs, Rows::new(step.output, &scratch.candidates));
                 bound.train(Labels::FirstIsTrue, step.rate);
@@ -285,15 +326,7 @@ impl Word2vec {
     /// Hierarchical softmax: the path of the centre is shared by its whole window by nature.
     fn skip_gram_tree(&self, tree: &Huffman, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
         for (at, &centre) in sequence.iter().enumerate() {
-            if let Some(&entering) = sequence.get(at + self.config.window + 1) {
-                step.block.expect(step.input, entering);
-            }
-            if let Some(&next) = sequence.get(at + 1) {
-                // The upper part of the tree is always in the cache.
-                for &node in tree.path(next).0.iter().skip(6) {
-                    step.block.expect(step.output, node);
-                }
-            }
+            self.expect_path(tree, sequence, at + AHEAD, step);
             if !scratch.has_context(sequence, at, self.config.directed) {
                 continue;
             }
@@ -310,59 +343,36 @@ impl Word2vec {
 
     /// CBOW: a centre is predicted from the mean of its context, which is then given the gradient.
     fn cbow(&self, candidates: &Candidates, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
-        // Two rows: where even these cannot be had, nothing can be.
-        let Some(pool) = scratch.pool.take().or_else(|| Pool::new(step.input.dim()).ok()) else { return };
-        if let Candidates::Noise(noise) = candidates {
-            self.draw(noise, step, &mut scratch.noise);
-        }
         for (at, &centre) in sequence.iter().enumerate() {
-            self.expect(sequence, at, step);
+            match candidates {
+                Candidates::Noise(noise) => {
+                    scratch.noise.reach(at, sequence.len(), self.drawn, noise, &mut step.rng);
+                    self.expect(sequence, at + AHEAD, &scratch.noise, step);
+                }
+                Candidates::Tree(tree) => self.expect_path(tree, sequence, at + AHEAD, step),
+            }
             if !scratch.has_context(sequence, at, self.config.directed) {
                 continue;
             }
-            let context = Rows::new(step.input, &scratch.context);
-            pool.mean.set_to_mean(0, context);
-            pool.gradient.clear(0);
-            match candidates {
-                Candidates::Noise(noise) => {
-                    Self::candidates(centre, &scratch.noise, &mut scratch.candidates);
-                    self.draw(noise, step, &mut scratch.noise);
-                    pool.train(step, Rows::new(step.output, &scratch.candidates), Labels::FirstIsTrue);
+            let (rows, labels) = match candidates {
+                Candidates::Noise(_) => {
+                    Self::candidates(centre, scratch.noise.of(at), &mut scratch.candidates);
+                    (&scratch.candidates[..], Labels::FirstIsTrue)
                 }
                 Candidates::Tree(tree) => {
                     let (nodes, labels) = tree.path(centre);
-                    pool.train(step, Rows::new(step.output, nodes), Labels::Each(labels));
+                    (nodes, Labels::Each(labels))
                 }
-            }
+            };
             let factor = match self.config.cbow_gradient {
                 CbowGradient::Undivided => 1.0,
                 CbowGradient::True => 1.0 / scratch.context.len() as f32,
             };
-            pool.gradient.add_row_to(0, factor, context);
-        }
-        scratch.pool = Some(pool);
-    }
-}
-
-/// The mean of a context and its gradient: tables of one row.
-#[derive(Debug)]
-struct Pool {
-    mean: SharedRows,
-    gradient: SharedRows,
-}
-
-impl Pool {
-    fn new(dim: usize) -> std::io::Result<Self> {
-        Ok(Self { mean: SharedRows::zeroed(1, dim)?, gradient: SharedRows::zeroed(1, dim)? })
-    }
-
-    /// One block with the mean as its input.
-    fn train(&self, step: &mut Step<'_>, outputs: Rows<'_>, labels: Labels<'_>) {
-        let (mean, gradient) = (Rows::new(&self.mean, &[0]), Rows::new(&self.gradient, &[0]));
-        let mut bound = step.block.bind_pooled(mean, gradient, outputs);
-        bound.train(labels, step.rate);
-        if step.loss.is_due() {
-            step.loss.add(&bound, 1, outputs.ids.len(), step.rate, |_| 1.0, 1.0);
+            let mut bound = step.block.bind(Rows::new(step.input, &scratch.context), Rows::new(step.output, rows));
+            bound.train_pooled(labels, step.rate, factor);
+            if step.loss.is_due() {
+                step.loss.add(&bound, 1, rows.len(), step.rate, |_| 1.0, 1.0);
+            }
         }
     }
 }
