@@ -34,7 +34,7 @@ fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     match percent {
         p if p > 0.0 && p < 0.05 => "<.1".into(),
-        p if p >= 0.05 && p < 0.95 => format!("{p:.1}"),
+        p if (0.05..0.95).contains(&p) => format!("{p:.1}"),
         p => format!("{p:.0}"),
     }
 }
