@@ -170,7 +170,7 @@ fn neighbours(page: &mut Page, subject: &Subject<'_>, seed: u64) {
             "<li><div><b>{}</b><br><small>{count}</small></div><div>{}{}</div></li>",
             subject.title(near.token),
             listed(&near.nearest, ""),
-            listed(&near.predicted, "<li>→</li>")
+            listed(&near.predicted, "<li><i>→</i></li>")
         );
     }
     page.add(&(list + "</ul>"));

@@ -32,5 +32,19 @@ pub(in super::super) fn columns(label: &str, listed: &[f64], chosen: &[f64]) -> 
 /// A share in percent: whole numbers, but one decimal below 1 %.
 fn percent(share: f64) -> String {
     let percent = 100.0 * share;
-    if percent > 0.0 && percent < 0.95 { format!("{percent:.1}") } else { format!("{percent:.0}") }
+    match percent {
+        p if p > 0.0 && p < 0.05 => "<.1".into(),
+        p if (0.05..0.95).contains(&p) => format!("{p:.1}"),
+        p => format!("{p:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_shares_are_not_shown_as_nothing() {
+        assert_eq!([0.0, 0.0002, 0.004, 0.0096, 0.126].map(percent), ["0", "<.1", "0.4", "1", "13"]);
+    }
 }
