@@ -35,9 +35,10 @@ const SOURCES: &[u8] = include_bytes!("../../../../data/demo/README.md");
 /// What to say, and the command to run.
 type Step = (&'static str, &'static [&'static str]);
 
-const BASKET_STEPS: [Step; 4] = [
+const BASKET_STEPS: [Step; 5] = [
     (
-        "18,091 invoices of a shop, one a line. The order inside an invoice means nothing, so every item is paired with every other.",
+        "18,091 invoices of a shop, one a line. The order inside an invoice means nothing, so every item is paired with every other. \
+         Simple recommenders are tuned and asked beside the model, and the verdict is honest.",
         &[
             "train",
             "baskets.txt",
@@ -51,6 +52,19 @@ const BASKET_STEPS: [Step; 4] = [
             "5",
             "--epochs",
             "8",
+        ],
+    ),
+    (
+        "What to offer with these two? The shares say what each of them adds to the score.",
+        &[
+            "recommend",
+            "baskets.model",
+            "--history",
+            "GREEN REGENCY TEACUP AND SAUCER",
+            "--history",
+            "PARTY BUNTING",
+            "-k",
+            "5",
         ],
     ),
     (

@@ -169,17 +169,18 @@ pub fn fit<M: Model>(
         let epochs_done = state.next_chunk / chunks.len() as u64;
         let until = if epoch.is_some() { (epochs_done + 1) * chunks.len() as u64 } else { total };
         let control = run.until_control(&mut state, until, observe);
-        if control != Control::Continue {
-            save(&state)?;
-        }
-        if control == Control::Stop {
-            return Err(Error::Interrupted { checkpoint: None });
-        }
+        // Before a checkpoint: a run that goes on from the end of an epoch does not look at it again.
         if let Some(epoch) = &mut epoch
             && state.next_chunk == until
             && !epoch(epochs_done as u32 + 1, &state)?
         {
             break;
+        }
+        if control != Control::Continue {
+            save(&state)?;
+        }
+        if control == Control::Stop {
+            return Err(Error::Interrupted { checkpoint: None });
         }
     }
     let progress = run.progress(state.next_chunk);

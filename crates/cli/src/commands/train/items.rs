@@ -91,7 +91,7 @@ impl Items {
             warnings.push("--weighted has no effect: the data has no column of weights (--columns weight=NAME)".into());
         }
         let keep = self.kept();
-        if keep < 2.0 {
+        if keep < 2.0 && self.config.train.subsample > 0.0 {
             warnings.push(format!(
                 "{keep:.2} items a history are left after subsampling; at least 2 are needed to learn from one. \
                  --subsample 0 keeps all"
@@ -251,7 +251,7 @@ impl Watch for Watcher {
     fn stage(&mut self, stage: Stage) {
         self.say(match stage {
             Stage::Baseline(kind) => format!("tune    {kind}"),
-            Stage::Train => "train   until validation no longer gets better".into(),
+            Stage::Train => "train   as long as validation does not get worse".into(),
             Stage::Recipe => "recipe  how to ask the model, by validation".into(),
             Stage::TrainForTest => "train   up to the test".into(),
             Stage::TrainOnAll => "train   on everything".into(),
