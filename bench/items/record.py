@@ -15,6 +15,7 @@ SECTIONS = {
     "baselines": ("model", "threads"),
     "read": ("format", "rows", "threads"),
     "evaluate": ("items", "queries", "threads"),
+    "neighbours": ("rows", "dim", "threads"),
 }
 
 

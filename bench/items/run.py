@@ -1,6 +1,7 @@
 """Bench of items: Vecinity beside gensim, implicit, polars and numpy with the same settings in the same run.
 
-Measures item2vec (speed and accuracy), the baselines, reading a large log, and evaluating a large catalogue. Writes the
+Measures item2vec (speed and accuracy), the baselines, reading a large log, evaluating a large
+catalogue, and exact neighbours. Writes the
 record bench/record/<machine>/<date>-items.json and a table beside it. Measure only on an otherwise idle machine.
 """
 
@@ -17,13 +18,14 @@ import children
 import data
 import evaluate
 import layout
+import neighbours
 import read
 import train
 from record import Record
 
 import machine  # isort: skip  (of bench/words, which `children` makes known)
 
-PARTS = ("train", "baselines", "read", "evaluate")
+PARTS = ("train", "baselines", "read", "evaluate", "neighbours")
 PEERS = ("gensim", "implicit", "polars", "numpy", "scipy")
 # The sets of online-retail reach 1,107 items: an epoch of all their pairs takes gensim most of a minute.
 FULL: dict[str, Any] = {
@@ -33,6 +35,7 @@ FULL: dict[str, Any] = {
     "seeds": [1, 2, 3],
     "log": data.Log(25_000_000, 250_000, 60_000),
     "catalogue": (100_000, 100_000, 4096),
+    "vectors": (200_000, 100, 300),
 }
 QUICK: dict[str, Any] = {
     "tasks": ["recipes"],
@@ -41,6 +44,7 @@ QUICK: dict[str, Any] = {
     "seeds": [1],
     "log": data.Log(500_000, 5_000, 2_000),
     "catalogue": (5_000, 5_000, 1024),
+    "vectors": (20_000, 100, 100),
 }
 IDLE_LOAD = 0.3
 
@@ -56,6 +60,7 @@ class Plan:
     seeds: list[int]
     log: data.Log
     catalogue: tuple[int, int, int]
+    vectors: tuple[int, int, int]
     threads: int
 
 
@@ -102,11 +107,19 @@ def _run_evaluate(plan: Plan, record: Record) -> None:
     record.put("evaluate", evaluate.measure(items, queries, plan.threads, sample))
 
 
+def _run_neighbours(plan: Plan, record: Record) -> None:
+    rows, dim, questions = plan.vectors
+    for threads in range(1, plan.threads + 1):
+        _say(f"neighbours among {rows:,} vectors, threads {threads}")
+        record.put("neighbours", neighbours.measure(rows, dim, questions, threads, plan.runs))
+
+
 PART_RUNNERS: dict[str, Callable[[Plan, Record], None]] = {
     "train": _run_train,
     "baselines": _run_baselines,
     "read": _run_read,
     "evaluate": _run_evaluate,
+    "neighbours": _run_neighbours,
 }
 
 

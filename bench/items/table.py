@@ -20,6 +20,7 @@ def markdown(record: Entry) -> str:
         ("baselines", _baselines),
         ("read", _read),
         ("evaluate", _evaluate),
+        ("neighbours", _neighbours),
     )
     lines = _head(record)
     for name, render in sections:
@@ -112,6 +113,18 @@ def _evaluate(entries: list[Entry]) -> list[str]:
     header = ("items", "users", "threads", "program", "wall s", "CPU s", "peak MiB")
     note = "Full ranking of one target a user, and the first ten. numpy: a sample of the users, scaled."
     return ["## Evaluating a large catalogue", "", note, "", *_table(header, rows)]
+
+
+def _neighbours(entries: list[Entry]) -> list[str]:
+    rows = []
+    for entry in entries:
+        medians = {program: [run["median"] for run in runs] for program, runs in entry["times"].items()}
+        for program, values in medians.items():
+            ratio = "" if program == OURS else f"{median(values) / median(medians[OURS]):.2f} ×"
+            rows.append((f"{entry['rows']:,}", str(entry["dim"]), str(entry["threads"]), program, _spread(values), ratio))
+    header = ("vectors", "dim", "threads", "program", "ms a question", "ours is faster by")
+    note = "Ten nearest by cosine, exact, one question at a time: medians of a run's questions."
+    return ["## Exact neighbours", "", note, "", *_table(header, rows)]
 
 
 def _mean(values: Sequence[float]) -> str:

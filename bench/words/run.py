@@ -69,7 +69,8 @@ def main() -> None:
         "settings": {
             "hyperparameters": HYPERPARAMETERS,
             "rates": {task.name: task.rate for task in TASKS.values()},
-            "speed": asdict(plan.speed) | {"corpus": plan.speed_corpus},
+            # How often is no setting: a cell shows how many pairs of runs it has.
+            "speed": {"span": plan.span, "long_span": plan.long_span, "corpus": plan.speed_corpus},
             "accuracy_corpus": plan.big_corpus,
         },
     }

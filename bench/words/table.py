@@ -68,7 +68,7 @@ def _speed(cells: list[Entry]) -> list[str]:
     ]
     header = (
         *("dim", "threads", "program", "per wall second", "ours", "per CPU second", "ours"),
-        *("one epoch, wall s", "CPU s", "peak MiB", "epochs timed"),
+        *("one epoch, wall s", "CPU s", "peak MiB", "epochs timed", "rounds"),
     )
     for task, title in TITLES.items():
         chosen = sorted((c for c in cells if c["task"] == task), key=lambda c: (c["dim"], c["threads"]))
@@ -89,7 +89,7 @@ def _speed_rows(cell: Entry) -> Iterable[Sequence[str]]:
             *(_rate(cell, program, "wall"), _ratio(cell, program, "wall")),
             *(_rate(cell, program, "cpu"), _ratio(cell, program, "cpu")),
             *(_number(median(usage[key] for usage in short)) for key in ("wall", "cpu", "peak_mib")),
-            str(pairs[0]["long_epochs"] - 1),
+            *(str(pairs[0]["long_epochs"] - 1), str(len(pairs))),
         )
 
 

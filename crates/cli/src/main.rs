@@ -53,6 +53,7 @@ fn command() -> clap::Command {
     };
     Cli::command()
         .mut_subcommand("train", variables)
+        .mut_subcommand("tune", variables)
         .mut_subcommand("inspect", variables)
         .mut_subcommand("config", |config| config.mut_subcommand("show", variables))
 }

@@ -204,6 +204,24 @@ impl Settings {
         self.config.as_ref()
     }
 
+    /// Names of the settings of learning that a flag or a variable of the environment has fixed.
+    pub(crate) fn fixed(&self) -> Vec<String> {
+        let flags = &self.learning;
+        let all = [
+            ("dim", flags.dim.is_some()),
+            ("window", flags.window.is_some()),
+            ("shrink_windows", flags.fixed_window),
+            ("directed", flags.directed.is_some()),
+            ("negatives", flags.negatives.is_some()),
+            ("noise_exponent", flags.noise_exponent.is_some()),
+            ("largest_set", flags.largest_set.is_some()),
+            ("subsample", flags.subsample.is_some()),
+            ("epochs", flags.epochs.as_deref().is_some_and(|epochs| epochs != "auto")),
+            ("learning_rate", flags.learning_rate.is_some()),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name.to_owned()).collect()
+    }
+
     /// The whole configuration: flags over the file over the profile of the kind.
     pub(crate) fn resolve(&self, files: &[String]) -> Result<Resolved> {
         let all = self.learning.window.as_deref() == Some("all");

@@ -1,8 +1,9 @@
-//! What `bench/items` times beside the program itself: fits of baselines, and rankings of whole catalogues.
+//! What `bench/items` times beside the program itself: fits of baselines, rankings of whole catalogues, exact neighbours.
 //!
 //! ```text
 //! items baseline ease|als|item-knn TRAIN ASKED LISTS THREADS
 //! items evaluate ITEMS QUERIES THREADS
+//! items neighbours ROWS DIM QUESTIONS THREADS
 //! ```
 //!
 //! `TRAIN` has the items of one owner a line; `ASKED` has an owner, a tab, and the items of a history; `LISTS` gets
@@ -18,6 +19,7 @@ use vecinity::embeddings::{Embeddings, Matrix};
 use vecinity::eval::recommend::{Fold, Measured, Query, Scorer, rank};
 use vecinity::events::{self, Format};
 use vecinity::histories::Histories;
+use vecinity::index::{Exact, Metric};
 use vecinity::recommend::{Recipe, Recommender};
 use vecinity::rng::Rng;
 
@@ -26,7 +28,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["baseline", kind, train, asked, lists, threads] => baseline(kind, train, asked, lists, threads.parse()?),
         ["evaluate", items, queries, threads] => evaluate(items.parse()?, queries.parse()?, threads.parse()?),
-        _ => Err("usage: items baseline KIND TRAIN ASKED LISTS THREADS | items evaluate ITEMS QUERIES THREADS".into()),
+        ["neighbours", rows, dim, questions, threads] => {
+            neighbours(rows.parse()?, dim.parse()?, questions.parse()?, threads.parse()?)
+        }
+        _ => Err("usage: items baseline KIND TRAIN ASKED LISTS THREADS | items evaluate ITEMS QUERIES THREADS | items neighbours \
+                  ROWS DIM QUESTIONS THREADS"
+            .into()),
     }
 }
 
@@ -86,6 +93,26 @@ fn evaluate(items: usize, queries: usize, threads: usize) -> Result<(), Box<dyn 
     let measured = Measured::new(&rank(&Model(&model), &fold, threads), &fold);
     let seconds = clock.stop();
     println!("{{\"evaluate\": {seconds}, \"queries\": {}}}", measured.hits().len());
+    Ok(())
+}
+
+/// Asks for the ten nearest of random vectors, one question at a time; prints milliseconds a question.
+fn neighbours(rows: usize, dim: usize, questions: usize, threads: usize) -> Result<(), Box<dyn Error>> {
+    let mut rng = Rng::new(1, 0);
+    let matrix: Vec<f32> = (0..rows * dim).map(|_| rng.f32() - 0.5).collect();
+    let norms = Exact::new(&matrix, dim, Metric::Cosine).inverse_norms();
+    let index = Exact::new(&matrix, dim, Metric::Cosine).with_inverse_norms(&norms).with_threads(threads);
+    let mut times: Vec<f64> = (0..questions)
+        .map(|_| {
+            let asked = rng.below(rows as u32);
+            let clock = Instant::now();
+            let found = index.nearest(&matrix[asked as usize * dim..][..dim], 10, &[vecinity::TokenId(asked)]);
+            assert_eq!(found.len(), 10);
+            1000.0 * clock.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("{{\"median\": {:.4}, \"least\": {:.4}}}", times[times.len() / 2], times[0]);
     Ok(())
 }
 

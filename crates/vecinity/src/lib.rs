@@ -19,6 +19,7 @@
 //! | [`cluster`] | vectors | groups of near ones |
 //! | [`diff`] | two models | what changed, and whether it may be deployed |
 //! | [`report`] | a model and its figures | `report.html` |
+//! | [`tune`] | histories and a time | settings that suit them |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
 //! Five short programs in `examples/` go this way: `words`, `baskets`, `recommend`, `import`, `own_model`.
@@ -50,6 +51,7 @@ pub mod report;
 pub mod rng;
 pub mod tensors;
 pub mod train;
+pub mod tune;
 pub mod vocab;
 
 pub use embeddings::{Embeddings, Matrix};

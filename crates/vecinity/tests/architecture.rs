@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 26] = [
+const PLAN: [(&str, &[&str]); 27] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
@@ -61,10 +61,14 @@ const PLAN: [(&str, &[&str]); 26] = [
             "vocab",
         ],
     ),
-    ("report", &["baselines", "config", "embeddings", "eval", "index", "metadata", "models", "recommend", "vocab"]),
+    (
+        "report",
+        &["baselines", "config", "embeddings", "eval", "index", "metadata", "models", "recommend", "tune", "vocab"],
+    ),
     ("rng", &[]),
     ("tensors", &["embeddings"]),
     ("train", &["checksum", "corpus", "embeddings", "publish", "tensors", "vocab"]),
+    ("tune", &["config", "eval", "histories", "models", "recommend", "train"]),
     ("vocab", &[]),
 ];
 const OPEN: [&str; 6] = ["id", "rng", "error", "Error", "Place", "Result"];

@@ -18,6 +18,7 @@ mod recommend;
 mod report;
 mod similarity;
 mod train;
+mod tune;
 mod verify;
 mod why;
 mod word2vec;
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     Inspect(Box<inspect::Inspect>),
     Train(Box<train::Train>),
+    Tune(Box<tune::Tune>),
     Query(query::Query),
     Recommend(Box<recommend::Recommend>),
     Evaluate(evaluate::Evaluate),
@@ -60,6 +62,7 @@ impl Command {
             Self::Demo(command) => command.run(output),
             Self::Inspect(command) => command.run(output),
             Self::Train(command) => command.run(output),
+            Self::Tune(command) => command.run(output),
             Self::Query(command) => command.run(output),
             Self::Recommend(command) => command.run(output),
             Self::Evaluate(command) => command.run(output),

@@ -106,7 +106,8 @@ impl Tried {
 }
 
 /// Whether `a` is larger than `b`, question by question, by more than so many standard errors of the mean difference.
-pub(super) fn beyond_chance(a: &[f64], b: &[f64], errors: f64) -> bool {
+#[must_use]
+pub fn beyond_chance(a: &[f64], b: &[f64], errors: f64) -> bool {
     let n = a.len() as f64;
     let difference = |(a, b): (&f64, &f64)| a - b;
     let mean = a.iter().zip(b).map(difference).sum::<f64>() / n;

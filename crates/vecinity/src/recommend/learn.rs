@@ -145,7 +145,7 @@ pub(super) fn start(ordered: bool) -> Recipe {
 }
 
 /// The row in `vocab` of each item; `u32::MAX` if it is not in it.
-fn rows_of(items: &Vocab, vocab: &Vocab) -> Vec<u32> {
+pub(super) fn rows_of(items: &Vocab, vocab: &Vocab) -> Vec<u32> {
     items.iter().map(|(_, token, _)| vocab.get(token).map_or(u32::MAX, |id| id.0)).collect()
 }
 

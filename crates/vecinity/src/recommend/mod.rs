@@ -11,6 +11,7 @@
 //! | `answer` | recommendations with ids and fields, for people and programs |
 //! | `batch` | many histories, block by block |
 //! | `lists` | their lists as CSV, TSV, JSON Lines or Parquet |
+//! | `attempt` | one setting tried: trained on a fold, and asked |
 //! | `choose` | the recipe with the best NDCG@10 on validation |
 //! | `figures` | what was measured: the chosen recipe, all of them by rank, the strongest baseline |
 //! | `watch` | who looks on, and what a stopped run leaves behind |
@@ -22,9 +23,10 @@
 //! recommendation are arithmetic, not a story.
 //!
 //! May import: `ask`, `baselines`, `config`, `corpus`, `embeddings`, `eval`, `formats`, `histories`, `index`, `metadata`,
-//! `models`, `publish`, `train`, `vocab`, `error`.  Used by: `model_dir`, `cli`.
+//! `models`, `publish`, `train`, `vocab`, `error`.  Used by: `diff`, `model_dir`, `report`, `tune`, `cli`.
 
 mod answer;
+mod attempt;
 mod batch;
 mod choose;
 mod figures;
@@ -40,8 +42,9 @@ mod sums;
 mod watch;
 
 pub use answer::{Answer, Because, Fields};
+pub use attempt::{Attempt, attempt};
 pub use batch::{Everybody, Summary, first_of_each};
-pub use choose::{Choice, Trial, choose};
+pub use choose::{Choice, Trial, beyond_chance, choose};
 pub use filter::Filter;
 pub use learn::{EpochReport, Evaluation, Learned, MetricsFile, Row, learn};
 pub use lists::{Lists, Written};

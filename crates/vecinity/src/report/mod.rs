@@ -5,20 +5,22 @@
 //! | `quality` | the sections about figures: verdict, baselines, recipe, training, groups, popularity |
 //! | `vectors` | norm against frequency, neighbours of random tokens |
 //! | `training` | the loss by epoch, from the log of the run |
+//! | `tuning` | another page: what a search of settings has tried and found |
 //! | `charts` | one chart a file, as SVG |
 //! | `svg`, `page` | small writers of SVG and HTML; the escape that all text goes through |
 //!
 //! The page has no scripts, loads nothing, and is readable in light and dark mode, on a phone and in print.
 //! Titles and ids come from strangers: they are escaped, and the page's policy forbids scripts in any case.
 //!
-//! May import: `baselines`, `config`, `embeddings`, `eval`, `index`, `metadata`, `models`, `recommend`, `vocab`, `id`, `rng`, `error`.
-//! Used by: `model_dir`.
+//! May import: `baselines`, `config`, `embeddings`, `eval`, `index`, `metadata`, `models`, `recommend`, `tune`,
+//! `vocab`, `id`, `rng`, `error`.  Used by: `model_dir`, `cli`.
 
 mod charts;
 mod page;
 mod quality;
 mod svg;
 mod training;
+mod tuning;
 mod vectors;
 
 use crate::TokenId;
@@ -33,6 +35,8 @@ use crate::vocab::Vocab;
 use charts::{Marked, curve, scatter};
 use page::{Page, escape, foreign};
 use std::fmt::Write;
+
+pub use tuning::tuning;
 
 /// What a report is about.
 #[derive(Debug, Clone)]

@@ -143,6 +143,25 @@ impl Fold {
         Self { train: Sequences::default(), queries, counts: self.counts.clone() }
     }
 
+    /// The same questions with a share of what is learned from, drawn by number: a larger share holds the smaller ones.
+    #[must_use]
+    pub fn thinned(&self, share: f64) -> Self {
+        if share >= 1.0 {
+            return self.clone();
+        }
+        let (slice, weights) = ((share * u64::MAX as f64) as u64, self.train.weights());
+        let (mut train, mut start) = (Sequences::default(), 0);
+        for (row, items) in self.train.iter().enumerate() {
+            let end = start + items.len();
+            if splitmix64(row as u64) < slice {
+                train.push(items);
+                train.weights.extend(weights.into_iter().flat_map(|weights| &weights[start..end]));
+            }
+            start = end;
+        }
+        Self::new(train, self.queries.clone(), self.counts.len())
+    }
+
     /// Number of items in the catalogue.
     #[must_use]
     pub fn catalogue(&self) -> usize {
@@ -447,6 +466,20 @@ mod tests {
             let hidden = sorted[(splitmix64(query.owner as u64 ^ 0x9E37_79B9_7F4A_7C15) % 3) as usize];
             assert_eq!(ids(&histories, &query.targets), hidden);
         }
+    }
+
+    #[test]
+    fn a_share_holds_the_smaller_shares_and_asks_the_same() {
+        let lists: Vec<(String, Vec<String>)> =
+            (0..500).map(|u| (u.to_string(), (0..4).map(|i| ((u + i) % 90).to_string()).collect())).collect();
+        let Split { valid, .. } = Split::new(&Histories::from_lists(&lists, true).unwrap(), Holdout::Last).unwrap();
+        let [few, more] = [0.1, 0.4].map(|share| valid.thinned(share));
+        assert!((30..70).contains(&few.train.len()) && (160..240).contains(&more.train.len()));
+        let mut larger = more.train.iter();
+        assert!(few.train.iter().all(|sequence| larger.any(|other| other == sequence)));
+        assert_eq!(few.queries, valid.queries);
+        assert_eq!(few.counts.iter().sum::<u64>() as usize, few.train.events());
+        assert_eq!(valid.thinned(1.0).train, valid.train);
     }
 
     #[test]

@@ -1,0 +1,97 @@
+//! `vecinity tune` from the outside: a search, what it writes, and what goes wrong.
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn vecinity(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_vecinity")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn talk(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn answer(folder: &Path, arguments: &[&str]) -> Value {
+    let output = vecinity(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", talk(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The message of a command that must fail with code 2.
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    let output = vecinity(folder, arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", talk(&output));
+    talk(&output)
+}
+
+/// Everybody goes through one of two circles of twelve.
+fn clicks(folder: &Path) {
+    let mut clicks = String::from("user,item,time\n");
+    for user in 0..300 {
+        let circle = if user % 2 == 0 { "a" } else { "b" };
+        for step in 0..8 {
+            clicks.push_str(&format!("u{user},{circle}{},{}\n", (user / 2 + step) % 12, 1000 + step));
+        }
+    }
+    fs::write(folder.join("clicks.csv"), clicks).unwrap();
+}
+
+const SEARCH: [&str; 6] = ["--search", "epochs=1,20", "--search", "learning-rate=0.0001,0.05", "--progress", "none"];
+
+#[test]
+fn a_search_writes_settings_that_train_takes_and_a_page_about_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clicks(folder);
+    let start = ["tune", "clicks.csv", "-o", "tuned.toml", "--threads", "1", "--dim", "16", "--holdout", "last"];
+    let line = [&start[..], &SEARCH[..]].concat();
+    let found = answer(folder, &line);
+    assert_eq!(found["trials"].as_array().unwrap().len(), 4, "{found}");
+    assert!(found["confirmed"]["best"].as_f64() >= found["confirmed"]["start"].as_f64(), "{found}");
+    assert_eq!(found["rungs"][0]["histories"], 300);
+    let text = fs::read_to_string(folder.join("tuned.toml")).unwrap();
+    assert!(text.contains("dim = 16") && text.contains("holdout = \"last\"") && !text.contains("threads"), "{text}");
+    let page = fs::read_to_string(folder.join("tuned.html")).unwrap();
+    assert!(page.contains("What each value came to") && page.contains("learning_rate"), "{page}");
+    let shown = answer(folder, &["config", "show", "clicks.csv", "--config", "tuned.toml", "--json"]);
+    assert_eq!(shown["config"]["train"]["dim"], 16);
+    answer(folder, &["train", "clicks.csv", "-o", "m", "--config", "tuned.toml", "--progress", "none"]);
+    // A flag goes before the file that was found.
+    let shown = answer(folder, &["config", "show", "clicks.csv", "--config", "tuned.toml", "--dim", "4", "--json"]);
+    assert_eq!(shown["config"]["train"]["dim"], 4);
+
+    let message = refused(folder, &line);
+    assert!(message.contains("there is a search already") && message.contains("--resume"), "{message}");
+    let again = answer(folder, &[&line[..], &["--resume"]].concat());
+    assert_eq!(again["trials"], found["trials"]);
+    assert_eq!(again["confirmed"], found["confirmed"]);
+    let message = refused(folder, &[&line[..], &["--resume", "--seed", "2"]].concat());
+    assert!(message.contains("trials of another search"), "{message}");
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    clicks(folder);
+    fs::write(folder.join("book.txt"), "the cat sat on the mat, and the dog sat on the log\n".repeat(50)).unwrap();
+    let tune = |more: &[&str]| refused(folder, &[&["tune", "clicks.csv", "-o", "t.toml"], more].concat());
+    for (more, expected) in [
+        (&["--search", "sed=1,2"][..], "expected one of dim, epochs"),
+        (&["--search", "dim"], "expected NAME=VALUE"),
+        (&["--sample", "0%"], "above 0 %"),
+        (&["--budget", "soon"], "is no unit of time"),
+        (&["--loss", "hs"], "loss is hs"),
+        (&["--holdout", "none"], "holdout is none"),
+        (&["--budget", "1ms"], "'ms' is no unit of time"),
+        (&["--dim", "0"], "dim is 0"),
+    ] {
+        let message = tune(more);
+        assert!(message.contains(expected), "{more:?}: {message}");
+    }
+    let message = refused(folder, &["tune", "book.txt", "-o", "t.toml", "--kind", "text"]);
+    assert!(message.contains("text has nothing held out"), "{message}");
+    assert!(!folder.join("t.toml").exists());
+}

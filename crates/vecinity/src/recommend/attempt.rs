@@ -1,0 +1,58 @@
+//! One setting tried: trained on a fold, and asked.
+
+use super::choose::{choose, sample};
+use super::learn::rows_of;
+use super::recipe::Recipe;
+use super::recommender::OnItems;
+use super::snapshot::recommender;
+use crate::config::Config;
+use crate::corpus::Corpus;
+use crate::error::Result;
+use crate::eval::recommend::{Fold, ndcg_of_each, rank};
+use crate::histories::Histories;
+use crate::train::{Control, Progress};
+
+/// What one setting is good for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// How its vectors are asked best.
+    pub recipe: Recipe,
+    /// NDCG@10 of every question.
+    pub each: Vec<f64>,
+}
+
+impl Attempt {
+    /// The mean of [`Attempt::each`], 0 to 1.
+    #[must_use]
+    pub fn ndcg(&self) -> f64 {
+        self.each.iter().sum::<f64>() / self.each.len().max(1) as f64
+    }
+}
+
+/// Trains vectors on a fold, chooses their recipe (without a blend) by some of its questions, and asks them all.
+///
+/// * `choosing`: how many questions, at most, the recipe is chosen by; `asking`: how many are asked then.
+///
+/// # Errors
+/// As [`crate::models::ModelConfig::fit`]: settings out of range, nothing to learn from, divergence, and
+/// [`crate::Error::Interrupted`] if `observe` stopped it.
+pub fn attempt(
+    histories: &Histories,
+    config: &Config,
+    fold: &Fold,
+    choosing: usize,
+    asking: usize,
+    observe: &mut dyn FnMut(&Progress) -> Control,
+) -> Result<Attempt> {
+    let train = &fold.train;
+    let corpus = Corpus::from_sequences(histories.items(), train.iter(), train.weights(), config.data.min_count)?;
+    let trained = config.model.fit(&corpus, &config.train, None, observe, &mut |_| Ok(()))?;
+    let (ordered, threads) = (histories.ordered(), config.train.threads);
+    let rows = rows_of(histories.items(), corpus.vocab());
+    let model = recommender(corpus.vocab(), &trained.input, &trained.output, ordered);
+    let recipe = choose(&model, &rows, &fold.sampled(choosing), ordered, &[], threads).plain.recipe;
+    let model = model.asked(recipe.clone(), Vec::new());
+    let scorer = OnItems { recommender: &model, rows: &rows };
+    let each = ndcg_of_each(&rank(&scorer, &sample(fold).sampled(asking), threads));
+    Ok(Attempt { recipe, each })
+}
