@@ -1,7 +1,10 @@
 //! The flags of what is read and how it is learned, and how they make a configuration.
 
+mod network;
+
 use anyhow::Result;
 use clap::Args;
+use network::Network;
 use std::path::PathBuf;
 use std::time::Duration;
 use vecinity::Error;
@@ -13,6 +16,7 @@ use vecinity::events;
 use vecinity::histories::Repeats;
 use vecinity::models::ModelConfig;
 use vecinity::models::word2vec::{Architecture, CbowGradient, Objective, Sharing};
+use vecinity::models::youtube::LossKind;
 
 /// The names of all flags of [`Settings`]: what the environment may set too, as `VECINITY_NAME`.
 pub(crate) fn names() -> Vec<String> {
@@ -35,6 +39,8 @@ pub(crate) struct Settings {
     #[command(flatten)]
     learning: Learning,
     #[command(flatten)]
+    network: Network,
+    #[command(flatten)]
     text: Text,
     #[command(flatten)]
     events: Events,
@@ -46,12 +52,13 @@ pub(crate) struct Settings {
 #[derive(Debug, Args, Clone, Default)]
 #[command(next_help_heading = "Learning")]
 struct Learning {
-    /// Skip-gram or CBOW [default: skipgram].
+    /// Skip-gram, CBOW, or YouTube's network from histories to user vectors [default: skipgram].
     #[arg(long, value_parser = crate::choices::choice(&MODELS))]
-    model: Option<Architecture>,
-    /// Negative sampling (ns) or hierarchical softmax (hs) [default: ns].
+    model: Option<Model>,
+    /// Negative sampling (ns) or hierarchical softmax (hs) [default: ns]. Of networks: the whole softmax (full), sampled,
+    /// in-batch, mixed or gbce [default: full below 20,000 items, else mixed].
     #[arg(long, value_parser = crate::choices::choice(&LOSSES))]
-    loss: Option<Objective>,
+    loss: Option<Loss>,
     /// Values in a vector [default: 100 for text, 64 for items].
     #[arg(long, value_name = "N")]
     dim: Option<usize>,
@@ -64,7 +71,7 @@ struct Learning {
     /// Learn a token only from those before it: what comes next. The default for sequences; say false for both sides.
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     directed: Option<bool>,
-    /// Noise tokens for each pair [default: 5 for text, 10 for items].
+    /// Noise tokens for each pair [default: 5 for text, 10 for items]. Of networks: items drawn for a step [default: 4096].
     #[arg(long, value_name = "N")]
     negatives: Option<usize>,
     /// Noise is drawn with probability count^X; 0 is uniform, negative values prefer rare items [default: 0.75 for text, 0.5
@@ -91,7 +98,7 @@ struct Learning {
     /// Passes over the data; auto stops when validation gets worse [default: 5 for text, auto for items].
     #[arg(long, value_name = "N|auto")]
     epochs: Option<String>,
-    /// Learning rate at the start [default: 0.025; CBOW 0.05].
+    /// Learning rate at the start [default: 0.025; CBOW 0.05]. Of networks: the largest one [default: 0.002].
     #[arg(long, visible_alias = "lr", value_name = "X")]
     learning_rate: Option<f32>,
     /// Threads; one thread and one seed give the same bytes in every run [default: all cores].
@@ -178,8 +185,34 @@ struct Judging {
     no_refit: bool,
 }
 
-const MODELS: [(&str, Architecture); 2] = [("skipgram", Architecture::SkipGram), ("cbow", Architecture::Cbow)];
-const LOSSES: [(&str, Objective); 2] = [("ns", Objective::Ns), ("hs", Objective::Hs)];
+/// The models, by the names people know them by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Model {
+    Word2vec(Architecture),
+    Youtube,
+}
+
+/// The losses of all models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    Word2vec(Objective),
+    Youtube(LossKind),
+}
+
+const MODELS: [(&str, Model); 3] = [
+    ("skipgram", Model::Word2vec(Architecture::SkipGram)),
+    ("cbow", Model::Word2vec(Architecture::Cbow)),
+    ("youtube", Model::Youtube),
+];
+const LOSSES: [(&str, Loss); 7] = [
+    ("ns", Loss::Word2vec(Objective::Ns)),
+    ("hs", Loss::Word2vec(Objective::Hs)),
+    ("full", Loss::Youtube(LossKind::Full)),
+    ("sampled", Loss::Youtube(LossKind::Sampled)),
+    ("in-batch", Loss::Youtube(LossKind::InBatch)),
+    ("mixed", Loss::Youtube(LossKind::Mixed)),
+    ("gbce", Loss::Youtube(LossKind::Gbce)),
+];
 const SHARING: [(&str, Sharing); 3] = [("pair", Sharing::Pair), ("window", Sharing::Window), ("wide", Sharing::Wide)];
 const GRADIENTS: [(&str, CbowGradient); 2] = [("undivided", CbowGradient::Undivided), ("true", CbowGradient::True)];
 
@@ -219,7 +252,8 @@ impl Settings {
             ("epochs", flags.epochs.as_deref().is_some_and(|epochs| epochs != "auto")),
             ("learning_rate", flags.learning_rate.is_some()),
         ];
-        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name.to_owned()).collect()
+        let learning = all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
+        learning.chain(self.network.given()).map(str::to_owned).collect()
     }
 
     /// The whole configuration: flags over the file over the profile of the kind.
@@ -231,7 +265,7 @@ impl Settings {
         let told = self.kind.or(all.then_some(Kind::Set)).or_else(|| file.as_ref().and_then(File::kind));
         let (kind, guessed_kind) = match told {
             Some(kind) => (kind, false),
-            None if self.is_table(files)? => (Kind::Sequence, true),
+            None if self.learning.model == Some(Model::Youtube) || self.is_table(files)? => (Kind::Sequence, true),
             None => (crate::commands::guess_kind(files)?, true),
         };
         let config = self.with_kind(files, kind, file.as_ref())?;
@@ -247,10 +281,20 @@ impl Settings {
     fn with_kind(&self, files: &[String], kind: Kind, file: Option<&File>) -> Result<Config> {
         let all = self.learning.window.as_deref() == Some("all");
         let rate_is_told = file.is_some_and(|file| file.says("train", "learning_rate"));
+        let network = self.learning.model == Some(Model::Youtube);
         let mut config = match file {
             Some(file) => file.over_profile(kind)?,
+            None if network => Config::network(),
             None => Config::profile(kind),
         };
+        if network && !matches!(config.model, ModelConfig::Youtube(_)) {
+            let expected = format!("{}, which is the family of the model in the file", config.model.family());
+            return Err(Error::setting("model", "youtube", expected).into());
+        }
+        if matches!(config.model, ModelConfig::Youtube(_)) && kind != Kind::Sequence {
+            let expected = "skipgram or cbow: a network learns what comes next, from --kind sequence";
+            return Err(Error::setting("model", "youtube", expected).into());
+        }
         config.data.kind = kind;
         if !files.is_empty() {
             config.data.files = files.to_vec();
@@ -343,7 +387,7 @@ impl Settings {
             }
         }
         train.threads = flags.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
-        if flags.model == Some(Architecture::Cbow) && !rate_is_told {
+        if flags.model == Some(Model::Word2vec(Architecture::Cbow)) && !rate_is_told {
             train.learning_rate = 0.05;
         }
         set(&mut train.learning_rate, flags.learning_rate.as_ref());
@@ -370,8 +414,17 @@ impl Settings {
                     let number = window.parse();
                     model.window = number.map_err(|_| Error::setting("window", window, "a number, or 'all'"))?;
                 }
-                set(&mut model.model, flags.model.as_ref());
-                set(&mut model.loss, flags.loss.as_ref());
+                match flags.model {
+                    Some(Model::Word2vec(architecture)) => model.model = architecture,
+                    Some(Model::Youtube) | None => {}
+                }
+                match flags.loss {
+                    Some(Loss::Word2vec(objective)) => model.loss = objective,
+                    Some(Loss::Youtube(loss)) => {
+                        return Err(Error::setting("loss", loss.name(), "ns or hs, or --model youtube").into());
+                    }
+                    None => {}
+                }
                 set(&mut model.directed, flags.directed.as_ref());
                 set(&mut model.negatives, flags.negatives.as_ref());
                 set(&mut model.noise_exponent, flags.noise_exponent.as_ref());
@@ -389,8 +442,8 @@ impl Settings {
                 set(&mut model.noise_exponent, flags.noise_exponent.as_ref());
                 set(&mut model.largest_set, flags.largest_set.as_ref());
                 let foreign = [
-                    ("model", flags.model == Some(Architecture::Cbow)),
-                    ("loss", flags.loss == Some(Objective::Hs)),
+                    ("model", !matches!(flags.model, None | Some(Model::Word2vec(Architecture::SkipGram)))),
+                    ("loss", !matches!(flags.loss, None | Some(Loss::Word2vec(Objective::Ns)))),
                     ("noise_sharing", flags.noise_sharing.is_some()),
                     ("fixed_window", flags.fixed_window),
                     ("directed", flags.directed == Some(true)),
@@ -399,8 +452,39 @@ impl Settings {
                     return Err(Error::setting(name, "given", "no such setting for --kind set: the set form is skip-gram with negative sampling over all pairs").into());
                 }
             }
+            ModelConfig::Youtube(model) => {
+                match flags.loss {
+                    Some(Loss::Youtube(loss)) => model.loss = Some(loss),
+                    Some(Loss::Word2vec(_)) => {
+                        let expected = "full, sampled, in-batch, mixed or gbce for --model youtube";
+                        return Err(Error::setting("loss", "ns or hs", expected).into());
+                    }
+                    None => {}
+                }
+                set(&mut model.negatives, flags.negatives.as_ref());
+                set(&mut model.noise_exponent, flags.noise_exponent.as_ref());
+                self.network.apply(model);
+                let foreign = [
+                    ("model", matches!(flags.model, Some(Model::Word2vec(_)))),
+                    ("window", flags.window.is_some()),
+                    ("fixed_window", flags.fixed_window),
+                    ("directed", flags.directed.is_some()),
+                    ("noise_sharing", flags.noise_sharing.is_some()),
+                    ("cbow_gradient", flags.cbow_gradient.is_some()),
+                    ("largest_set", flags.largest_set.is_some()),
+                    ("subsample", flags.subsample.is_some()),
+                ];
+                if let Some((name, _)) = foreign.into_iter().find(|(_, given)| *given) {
+                    return Err(Error::setting(name, "given", "no such setting for --model youtube").into());
+                }
+                model.check()?;
+                return Ok(());
+            }
         }
-        Ok(())
+        match self.network.first_given() {
+            Some(name) => Err(Error::setting(name, "given", "no such setting but with --model youtube").into()),
+            None => Ok(()),
+        }
     }
 }
 

@@ -85,7 +85,7 @@ fn evaluate(items: usize, queries: usize, threads: usize) -> Result<(), Box<dyn 
     // Zipf's law; a vocabulary goes by falling count.
     let counts: Vec<u64> = (1..=items as u64).map(|rank| 1 + items as u64 * 10 / rank).collect();
     let vocab = Vocab::from_counts(counts.iter().enumerate().map(|(item, &count)| (format!("i{item}"), count)))?;
-    let model = Recommender::new(&Embeddings::new(vocab, input, Some(output))?, Recipe::default(), Vec::new())?;
+    let model = Recommender::new(&Embeddings::new(vocab, input, Some(output))?, Recipe::default(), Vec::new(), None)?;
     let mut draw = |many: usize| (0..many).map(|_| rng.below(items as u32)).collect::<Vec<u32>>();
     let queries = (0..queries).map(|owner| Query { owner, history: draw(20), targets: draw(1) }).collect();
     let fold = Fold { queries, counts, ..Fold::default() };

@@ -57,7 +57,8 @@ fn main() -> vecinity::Result<()> {
     let vocab: Vocab = learned.corpus.vocab().clone();
     let embeddings =
         learned.trained.into_embeddings(vocab)?.with_metadata(Some(Metadata::parse(&demo.join("items.tsv"))?));
-    let recommender = Recommender::new(&embeddings, learned.recipe.unwrap_or_default(), learned.blended)?;
+    let recommender =
+        Recommender::new(&embeddings, learned.recipe.unwrap_or_default(), learned.blended, learned.tower)?;
     println!("asked by: {}", recommender.recipe());
     let title = |id| {
         let token = embeddings.vocab().token(id);

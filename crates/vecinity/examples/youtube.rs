@@ -21,8 +21,8 @@ use vecinity::corpus::expand;
 use vecinity::deep::Settings;
 use vecinity::eval::recommend::{Holdout, Measured, Split, rank};
 use vecinity::events::{Options, read};
-use vecinity::models::youtube::{Config, fit, memory};
-use vecinity::train::Control;
+use vecinity::models::youtube::{Config, Epoch, Youtube, fit, memory};
+use vecinity::train::{Control, Progress};
 
 /// The two tables of the second file.
 #[derive(Default, serde::Deserialize)]
@@ -52,17 +52,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     eprintln!("{items} items; training takes at most {} MB", memory(&run.network, &run.train, items, known) >> 20);
 
     // Epochs of steps; validation chooses the one that is kept.
-    let model = fit(&split.valid, Some(&split.valid), &run.network, &run.train, &mut |epoch| {
-        let [hr, ndcg] = epoch.valid.unwrap_or_default();
-        let speed = epoch.examples as f64 / epoch.seconds / 1e3;
+    let (mut best, mut kept) = (-1.0, None);
+    let mut epoch = |epoch: &Epoch, model: &Youtube| {
+        let valid = Measured::new(&rank(model, &split.valid, run.train.threads), &split.valid).metrics;
+        let better = valid.ndcg[0] > best;
+        if better {
+            (best, kept) = (valid.ndcg[0], Some(model.clone()));
+        }
         eprintln!(
-            "epoch {:3}  loss {:.4}  validation HR@10 {hr:.4}  NDCG@10 {ndcg:.4}{}  {speed:.1} k examples/s",
+            "epoch {:3}  loss {:.4}  validation HR@10 {:.4}  NDCG@10 {:.4}{}  {:.1} k examples/s",
             epoch.epoch,
             epoch.loss,
-            if epoch.best { " *" } else { "  " },
+            valid.hr[0],
+            valid.ndcg[0],
+            if better { " *" } else { "  " },
+            epoch.examples as f64 / epoch.seconds / 1e3,
         );
-        Control::Continue
-    })?;
+        Ok(true)
+    };
+    let mut go_on = |_: &Progress| Control::Continue;
+    fit(&split.valid, &run.network, &run.train, None, &mut go_on, &mut |_, _| Ok(()), &mut epoch)?;
+    let model = kept.ok_or("no epoch")?;
 
     // Test is asked once, at the end. With this holdout its training part is the same.
     let figures = Measured::new(&rank(&model, &split.test, run.train.threads), &split.test).metrics;

@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::eval::recommend::Holdout;
 use crate::events;
 use crate::histories::Repeats;
-use crate::models::{ModelConfig, item2vec, word2vec};
+use crate::models::{ModelConfig, item2vec, word2vec, youtube};
 use crate::train::Settings;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -212,6 +212,15 @@ impl Config {
         }
     }
 
+    /// The starting point for a network ([`youtube`]): another rate and fewer epochs, since its optimiser is another.
+    #[must_use]
+    pub fn network() -> Self {
+        let mut config = Self::profile(Kind::Sequence);
+        config.train = Settings { epochs: 12, learning_rate: 2e-3, ..config.train };
+        config.model = ModelConfig::Youtube(youtube::Config::default());
+        config
+    }
+
     /// Reads a configuration file over the profile of the kind of data it names, or of text.
     ///
     /// # Errors
@@ -299,6 +308,9 @@ mod tests {
             std::fs::write(&path, config.to_toml()).unwrap();
             assert_eq!(Config::read(&path).unwrap(), config, "{}", config.to_toml());
         }
+        let path = folder.path().join("network");
+        std::fs::write(&path, Config::network().to_toml()).unwrap();
+        assert_eq!(Config::read(&path).unwrap(), Config::network());
     }
 
     #[test]

@@ -51,6 +51,12 @@ impl Vocab {
         Ok(vocab)
     }
 
+    /// The row here of each token of another vocabulary; `u32::MAX` for those that are not here.
+    #[must_use]
+    pub fn rows_of(&self, other: &Self) -> Vec<u32> {
+        other.iter().map(|(_, token, _)| self.get(token).map_or(u32::MAX, |id| id.0)).collect()
+    }
+
     /// Appends a token and returns its row.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ const PLAN: [(&str, &[&str]); 27] = [
             "embeddings",
             "index",
             "metadata",
+            "models",
             "publish",
             "recommend",
             "report",

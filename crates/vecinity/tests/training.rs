@@ -127,11 +127,13 @@ fn a_checkpoint_of_another_run_or_with_changed_bytes_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.checkpoint");
     let table = || SharedRows::zeroed(3, 4).unwrap();
-    Checkpoint { next_chunk: 7, input: table(), output: table() }
+    Checkpoint { next_chunk: 7, input: table(), output: table(), more: vec![table(), table()] }
         .save(&path, "mine", &Beside { note: "n", kept: &[&table()] })
         .unwrap();
     let resumed = Checkpoint::load(&path, "mine").unwrap();
-    assert_eq!((resumed.checkpoint.next_chunk, resumed.note.as_str(), resumed.kept.len()), (7, "n", 1));
+    let found =
+        (resumed.checkpoint.next_chunk, resumed.note.as_str(), resumed.kept.len(), resumed.checkpoint.more.len());
+    assert_eq!(found, (7, "n", 1, 2));
     let error = Checkpoint::load(&path, "yours").unwrap_err();
     assert!(error.to_string().contains("belongs to another run"), "{error}");
     let tables = path.join("tables.safetensors");

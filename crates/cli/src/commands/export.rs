@@ -1,22 +1,31 @@
 //! `vecinity export`: the vectors of a model folder as a file for another tool.
 
+use super::recommend::Files;
 use crate::output::Output;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use vecinity::embeddings::Which;
-use vecinity::error::grouped;
+use vecinity::error::{counted, grouped};
 use vecinity::formats::{self, Format, token_list};
 use vecinity::model_dir::Model;
-use vecinity::{Error, Vocab, publish};
+use vecinity::{Embeddings, Error, Matrix, Vocab, events, publish};
 
-/// Write the vectors of a model in another tool's format.
+/// Write the vectors of a model in another tool's format; of its users with --users.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  vecinity export words.model --format glove -o words.txt
+  vecinity export shop.model --format parquet -o items.parquet --vectors output
+  vecinity export shop.model --format parquet -o users.parquet --users clicks.csv
+
+What comes next for a user is the item whose vector has the largest product with the user's, or the largest cosine,
+as the recipe says (vecinity inspect): of the output matrix after in-out and tower, else of the matrix it names.")]
 pub(crate) struct Export {
     /// The model folder.
     model: PathBuf,
 
-    /// The format; 'vocab' is a line for each token: the token, a tab, its count.
+    /// The format; 'vocab' is a line for each token: the token, a tab, its count; 'onnx' is the network that makes user vectors
+    /// (rows of the items, the newest first, -1 for none, to what is compared with their output vectors).
     #[arg(long, value_parser = target_parser())]
     format: Target,
 
@@ -27,6 +36,14 @@ pub(crate) struct Export {
     /// Which vectors: the input matrix unless said otherwise; safetensors then gets both matrices.
     #[arg(long, value_parser = which_parser())]
     vectors: Option<Which>,
+
+    /// The vectors of users instead, from their histories: files, folders, patterns, or - for standard input.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "vectors")]
+    users: Vec<String>,
+
+    /// Columns of these files, such as user=uid,item=sku,time=ts; as in training, or from the header, if absent.
+    #[arg(long, value_name = "ROLE=NAME,...", requires = "users")]
+    columns: Option<events::Named>,
 }
 
 /// What to write.
@@ -34,13 +51,15 @@ pub(crate) struct Export {
 enum Target {
     Vectors(Format),
     Vocab,
+    Onnx,
 }
 
 fn target_parser() -> impl TypedValueParser<Value = Target> {
     let formats = Format::ALL.into_iter().filter(|(_, format)| *format != Format::Fasttext);
-    let names = formats.map(|(name, _)| name).chain(["vocab"]);
+    let names = formats.map(|(name, _)| name).chain(["vocab", "onnx"]);
     PossibleValuesParser::new(names).try_map(|name| match &*name {
         "vocab" => Ok(Target::Vocab),
+        "onnx" => Ok(Target::Onnx),
         name => name.parse().map(Target::Vectors),
     })
 }
@@ -60,7 +79,11 @@ struct Answer {
 
 impl Export {
     pub(crate) fn run(self, output: Output) -> anyhow::Result<()> {
-        let embeddings = Model::open(&self.model)?.embeddings;
+        let model = Model::open(&self.model)?;
+        if self.format == Target::Onnx {
+            return self.onnx(&model, output);
+        }
+        let embeddings = if self.users.is_empty() { model.embeddings } else { self.of_users(&model, output)? };
         let mut files = Vec::new();
         match (self.format, &self.output) {
             (Target::Vocab, None) => return print_vocab(embeddings.vocab()),
@@ -73,13 +96,52 @@ impl Export {
                 files.push(path.clone());
                 files.extend(format.companion(path));
             }
-            (Target::Vectors(_), None) => Err(Error::setting("output", "missing", "a file: -o FILE"))?,
+            (Target::Vectors(_) | Target::Onnx, _) => Err(Error::setting("output", "missing", "a file: -o FILE"))?,
         }
+        let what = if self.users.is_empty() { "tokens" } else { "users" };
         let answer = Answer { files, tokens: embeddings.len() };
         output.answer(&answer, |out| {
             let names: Vec<_> = answer.files.iter().map(|file| file.display().to_string()).collect();
-            writeln!(out, "wrote   {}   {} tokens", names.join(", "), grouped(answer.tokens as u64))
+            writeln!(out, "wrote   {}   {} {what}", names.join(", "), grouped(answer.tokens as u64))
         })
+    }
+
+    /// The network as a file for ONNX Runtime.
+    fn onnx(&self, model: &Model, output: Output) -> anyhow::Result<()> {
+        let Some(tower) = &model.tower else {
+            let advice = "only models of vecinity train --model youtube have one; the vectors go by the other formats";
+            return Err(Error::data("the model has no network", advice).into());
+        };
+        let Some(path) = &self.output else {
+            return Err(Error::setting("output", "missing", "a file: -o FILE").into());
+        };
+        let bytes = tower.onnx()?;
+        publish::file(path, |to| publish::write_all(to, path, &bytes))?;
+        let answer = Answer { files: vec![path.clone()], tokens: model.embeddings.len() };
+        output.answer(&answer, |out| {
+            let (places, dim) = (tower.places(), tower.dim());
+            writeln!(out, "wrote   {}   history [users, {places}] -> user [users, {dim}]", path.display())
+        })
+    }
+
+    /// The users of some files with their vectors; counts are lengths of histories.
+    fn of_users(&self, model: &Model, output: Output) -> anyhow::Result<Embeddings> {
+        let files = Files {
+            input: self.users.clone(),
+            output: self.output.clone().unwrap_or_default(),
+            columns: self.columns.clone(),
+            ..Files::default()
+        };
+        let histories = files.read(model, output)?;
+        let recommender = model.recommender()?;
+        let (vectors, unknown) =
+            recommender.vectors_of_everybody(&histories, model.embeddings.vocab(), files.threads());
+        if unknown > 0 {
+            output.say(format_args!("note    of {} no item is known: zeros", counted(unknown as u64, "user")));
+        }
+        let users = Vocab::from_counts(histories.iter().map(|history| (history.owner, history.items.len() as u64)))?;
+        let matrix = Matrix::new(users.len(), recommender.dim(), vectors);
+        Ok(Embeddings::new(users, matrix, None)?)
     }
 }
 

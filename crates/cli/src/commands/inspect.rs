@@ -13,6 +13,7 @@ use vecinity::error::{grouped, shown};
 use vecinity::eval::recommend::Holdout;
 use vecinity::model_dir::{Manifest, Model, Origin, Outputs};
 use vecinity::models::ModelConfig;
+use vecinity::models::youtube::{self, LossKind};
 use vecinity::vocab::Vocab;
 
 /// Look at data or a model: what is it, what would be trained, is it intact.
@@ -144,7 +145,13 @@ pub(super) fn dry_run_of_items(items: &Items, output: Output) -> Result<()> {
     let vocab = histories.items();
     let row = config.train.dim.next_multiple_of(16) * 4;
     // Tables in training, the best so far, and the copies that are asked; events with times and weights.
-    let bytes = 8 * vocab.len() * row + histories.events() * 24;
+    let tables = match &config.model {
+        ModelConfig::Youtube(model) => {
+            youtube::memory(model, &model.settings(&config.train), vocab.len(), histories.events()) as usize
+        }
+        _ => 8 * vocab.len() * row,
+    };
+    let bytes = tables + histories.events() * 24;
     let plan = ItemPlan {
         report,
         warnings: items.warnings(),
@@ -194,6 +201,17 @@ fn describe(config: &Config) -> String {
         ModelConfig::Item2vec(m) => {
             format!("sets, every pair, {} negatives (exponent {}), {common}", m.negatives, m.noise_exponent)
         }
+        ModelConfig::Youtube(m) => format!(
+            "network: {} pools of the last {} items, hidden layers {:?}, dim {}, {} epochs of steps of {}, rate {}, seed {}",
+            m.pools + usize::from(m.mean) + usize::from(m.last),
+            m.history,
+            m.hidden,
+            train.dim,
+            train.epochs,
+            m.batch,
+            train.learning_rate,
+            train.seed
+        ),
     }
 }
 
@@ -206,6 +224,13 @@ fn seconds(config: &Config, vocab: &Vocab, sequences: usize) -> f64 {
         ModelConfig::Item2vec(m) => {
             let mean = kept / sequences.max(1) as f64;
             mean.max(1.0) * 2.0 + m.negatives as f64 * 2.0
+        }
+        // The softmax and the layers, in products of a user with a row.
+        ModelConfig::Youtube(m) => {
+            let candidates =
+                if m.loss_for(vocab.len()) == LossKind::Full { vocab.len() } else { m.negatives + m.batch };
+            let widths: usize = m.hidden.iter().sum();
+            (candidates + widths * (m.pools + 1)) as f64
         }
     };
     kept * pairs * 6.0 * config.train.dim as f64 * f64::from(config.train.epochs) / 30e9 / config.train.threads as f64

@@ -39,6 +39,12 @@ impl File {
         Kind::ALL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
     }
 
+    /// The family of the model, if the file says it.
+    #[must_use]
+    pub fn family(&self) -> Option<&str> {
+        self.table.get("model")?.get("family")?.as_str()
+    }
+
     /// The files of data that it names.
     #[must_use]
     pub fn files(&self) -> Vec<String> {
@@ -59,7 +65,8 @@ impl File {
     pub fn over_profile(&self, kind: Kind) -> Result<Config> {
         let wrong =
             |error: String| Error::input(self.path.as_path(), error, "the keys are those of `vecinity train --help`");
-        let mut whole = Table::try_from(Config::profile(kind)).map_err(|error| wrong(error.to_string()))?;
+        let profile = if self.family() == Some("youtube") { Config::network() } else { Config::profile(kind) };
+        let mut whole = Table::try_from(profile).map_err(|error| wrong(error.to_string()))?;
         for (name, section) in &self.table {
             let (Some(Value::Table(old)), Value::Table(new)) = (whole.get_mut(name), section) else { continue };
             // Another family has other keys: nothing of the profile's model is left.

@@ -49,6 +49,13 @@ impl Linear {
         layer
     }
 
+    /// A layer that is not learned any more: weights of shape `[inputs, bias.len()]`, both padded.
+    #[must_use]
+    pub fn fixed(weights: Vec<f32>, bias: Vec<f32>) -> Self {
+        let width = bias.len();
+        Self { weights: Parameter::fixed(weights, width), bias: Parameter::fixed(bias, width), turned: Vec::new() }
+    }
+
     /// Inputs and outputs, padded.
     #[must_use]
     pub fn shape(&self) -> (usize, usize) {

@@ -63,6 +63,19 @@ impl Optimizer {
         rate
     }
 
+    /// The rate of the step that is being made.
+    #[must_use]
+    pub fn rate(&self) -> f32 {
+        self.schedule.rate(self.step)
+    }
+
+    /// Goes on behind so many steps.
+    pub fn go_on_behind(&mut self, steps: u32) {
+        for _ in 0..steps {
+            self.begin_step();
+        }
+    }
+
     /// The step that is being made, from 1.
     #[must_use]
     pub fn step(&self) -> u32 {

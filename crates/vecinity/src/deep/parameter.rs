@@ -41,6 +41,32 @@ impl Parameter {
         Self::new(values, width, false)
     }
 
+    /// Values that are not learned any more.
+    #[must_use]
+    pub fn fixed(values: Vec<f32>, width: usize) -> Self {
+        Self { values, width, ..Self::default() }
+    }
+
+    /// Everything that a step changes, for a checkpoint: values, moments, and the steps as bits.
+    #[must_use]
+    pub fn state(&self) -> [Vec<f32>; 4] {
+        let stamps = self.stamps.iter().map(|&step| f32::from_bits(step)).collect();
+        [self.values.clone(), self.first.clone(), self.second.clone(), stamps]
+    }
+
+    /// Goes on from a state; `false` if it is not one of a parameter of this size.
+    #[must_use]
+    pub fn restore(&mut self, state: [Vec<f32>; 4]) -> bool {
+        let [values, first, second, stamps] = state;
+        let fits = (values.len(), first.len(), second.len(), stamps.len())
+            == (self.values.len(), self.first.len(), self.second.len(), self.stamps.len());
+        if fits {
+            let stamps = stamps.into_iter().map(f32::to_bits).collect();
+            *self = Self { values, first, second, stamps, ..*self };
+        }
+        fits
+    }
+
     /// The values without what the optimiser remembers: for asking, not for learning.
     #[must_use]
     pub fn frozen(&self) -> Self {

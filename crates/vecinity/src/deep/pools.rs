@@ -73,10 +73,28 @@ impl Pools {
         Self { logits, learned, mean, last, places }
     }
 
+    /// Pools that are not learned any more, with these logits (shape `[learned, places]`).
+    #[must_use]
+    pub fn fixed(logits: Vec<f32>, mean: bool, last: bool, places: usize) -> Self {
+        let learned = logits.len() / places.max(1);
+        Self { logits: (learned > 0).then(|| Parameter::fixed(logits, places)), learned, mean, last, places }
+    }
+
+    /// The logits as they are learned.
+    pub fn parameter_mut(&mut self) -> Option<&mut Parameter> {
+        self.logits.as_mut()
+    }
+
     /// The pools without what the optimiser remembers.
     #[must_use]
     pub fn frozen(&self) -> Self {
         Self { logits: self.logits.as_ref().map(Parameter::frozen), ..*self }
+    }
+
+    /// Whether there are a plain mean and the newest row alone beside the learned pools, in this order behind them.
+    #[must_use]
+    pub fn fixed_ones(&self) -> (bool, bool) {
+        (self.mean, self.last)
     }
 
     /// How many pools there are.

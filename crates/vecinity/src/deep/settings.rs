@@ -25,8 +25,6 @@ pub struct Settings {
     pub weight_decay: f32,
     /// Gradients whose norm is above this are scaled down to it; 0: none are.
     pub clip: f32,
-    /// Epochs without a better validation after which training stops; 0: it never does.
-    pub patience: u32,
     /// Threads; their number does not change a byte of the result.
     pub threads: usize,
     /// Where all chance comes from.
@@ -45,7 +43,6 @@ impl Default for Settings {
             optimizer: Method::Adam,
             weight_decay: 0.01,
             clip: 0.0,
-            patience: 3,
             threads: 1,
             seed: 1,
         }

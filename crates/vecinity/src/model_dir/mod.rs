@@ -7,6 +7,7 @@
 //!   config.toml          the settings of the run: vecinity train --config shop.model/config.toml
 //!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
 //!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
+//!   tower.safetensors    the network that makes user vectors (`pools`, `layer0.weight`, `layer0.bias`, ...), if it has one
 //!   recipe.json          how it is asked for recommendations, chosen by validation
 //!   blend.safetensors    the item-to-item tables of the recipe that training chose, from number 0: `ends0` U64 [n], `columns0` U32, `values0` F32
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
@@ -32,10 +33,11 @@ pub use save::{NewModel, check_output, check_space};
 use crate::baselines::Sparse;
 use crate::checksum;
 use crate::config::Config;
-use crate::embeddings::Embeddings;
+use crate::embeddings::{Embeddings, Matrix};
 use crate::error::{Error, Place, Result};
 use crate::index::Metric;
 use crate::metadata::Metadata;
+use crate::models::{ModelConfig, Tower};
 use crate::recommend::{MetricsFile, Pair, Recipe, Recommender};
 use crate::report::{self, Subject};
 use crate::tensors::Tensors;
@@ -47,6 +49,7 @@ pub(crate) const MANIFEST_SUM: &str = "MANIFEST.b3";
 pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const VOCAB: &str = "vocab.safetensors";
 pub(crate) const VECTORS: &str = "vectors.safetensors";
+pub(crate) const TOWER: &str = "tower.safetensors";
 pub(crate) const METADATA: &str = "metadata.jsonl";
 pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
@@ -69,6 +72,8 @@ pub struct Model {
     pub embeddings: Embeddings,
     /// How it is asked for recommendations; absent in models of text and in imported ones.
     pub recipe: Option<Recipe>,
+    /// The network that makes user vectors, if the model has one.
+    pub tower: Option<Tower>,
     /// The tables of the recipe's blend in its order, by rows of the vocabulary.
     pub blended: Vec<Sparse>,
     /// How good it is, if that was measured, and all recipes that were tried.
@@ -101,13 +106,14 @@ impl Model {
             .map_err(|e| Error::model(path, e.to_string(), "the model is damaged, or was written by a faulty program"))?
             .with_metadata(metadata);
         let has = |name: &str| manifest.files.contains_key(name).then(|| path.join(name));
+        let tower = has(TOWER).map(|file| read_tower(&file, config.as_ref(), embeddings.input())).transpose()?;
         let recipe: Option<Recipe> = has(RECIPE).map(|file| read_json(&file)).transpose()?;
         let metrics: Option<MetricsFile> = has(METRICS).map(|file| read_json(&file)).transpose()?;
         let tables = places(recipe.as_ref(), metrics.as_ref());
         let blended =
             has(BLEND).filter(|_| !tables.is_empty()).map(|file| read_blend(&file, &tables, embeddings.len()));
         let blended = blended.transpose()?.unwrap_or_default();
-        Ok(Self { path: path.to_owned(), manifest, config, embeddings, recipe, blended, metrics })
+        Ok(Self { path: path.to_owned(), manifest, config, embeddings, tower, recipe, blended, metrics })
     }
 
     /// The model, ready to recommend by its recipe, or by a usual one if it has none: from the input to the
@@ -117,11 +123,13 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] if its recipe needs an output matrix and there is none.
     pub fn recommender(&self) -> Result<Recommender> {
-        let usual = match self.embeddings.output() {
-            Some(_) => Recipe { vectors: Pair::InOut, metric: Metric::Dot, ..Recipe::default() },
-            None => Recipe { vectors: Pair::Input, metric: Metric::Cosine, ..Recipe::default() },
+        let usual = match (self.embeddings.output(), &self.tower) {
+            (_, Some(tower)) => Recipe::of_tower(tower),
+            (Some(_), None) => Recipe { vectors: Pair::InOut, metric: Metric::Dot, ..Recipe::default() },
+            (None, None) => Recipe { vectors: Pair::Input, metric: Metric::Cosine, ..Recipe::default() },
         };
-        Recommender::new(&self.embeddings, self.recipe.clone().unwrap_or(usual), self.blended.clone())
+        let recipe = self.recipe.clone().unwrap_or(usual);
+        Recommender::new(&self.embeddings, recipe, self.blended.clone(), self.tower.clone())
     }
 
     /// The report about the model as HTML: the bytes of `report.html`, made anew.
@@ -216,6 +224,18 @@ fn read_blend(path: &Path, tables: &[usize], tokens: usize) -> Result<Vec<Sparse
         }
     };
     tables.iter().map(|&number| read(number)).collect()
+}
+
+fn read_tower(path: &Path, config: Option<&Config>, input: &Matrix) -> Result<Tower> {
+    let damaged = |what: String| Error::model(path, what, "the model is damaged: train it again");
+    let Some(ModelConfig::Youtube(config)) = config.map(|config| &config.model) else {
+        return Err(damaged(format!("a network, of which {CONFIG} does not say the settings")));
+    };
+    let tensors = Tensors::open(path)?;
+    Tower::new(config, input, &|name| tensors.matrix(name)).map_err(|error| match error {
+        Error::Data { what, .. } => damaged(what),
+        other => other,
+    })
 }
 
 fn read_vocab(path: &Path) -> Result<Vocab> {

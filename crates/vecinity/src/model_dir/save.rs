@@ -2,7 +2,7 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TRAINING,
+    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TOWER, TRAINING,
     VECTORS, VOCAB, blend_names, name_of,
 };
 use crate::baselines::Sparse;
@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
+use crate::models::Tower;
 use crate::publish::{self, Staging};
 use crate::recommend::{MetricsFile, Recipe};
 use crate::report::{self, Subject};
@@ -30,6 +31,8 @@ pub struct NewModel<'a> {
     pub input: Values<'a>,
     /// The second matrix, and what its rows are.
     pub output: Option<(Outputs, Values<'a>)>,
+    /// The network that makes user vectors, if the model has one.
+    pub tower: Option<&'a Tower>,
     /// Titles and fields.
     pub metadata: Option<&'a Metadata>,
     /// The settings of the run.
@@ -55,6 +58,7 @@ impl<'a> NewModel<'a> {
             vocab,
             input: Values::Rows(&trained.input),
             output: Some((outputs, Values::Rows(&trained.output))),
+            tower: None,
             metadata: None,
             config: None,
             origin,
@@ -72,6 +76,7 @@ impl<'a> NewModel<'a> {
             vocab: embeddings.vocab(),
             input: Values::Matrix(embeddings.input()),
             output: embeddings.output().map(|matrix| (Outputs::Tokens, Values::Matrix(matrix))),
+            tower: None,
             metadata: embeddings.metadata(),
             config: None,
             origin: Origin::Imported { format: format.to_owned() },
@@ -114,6 +119,12 @@ impl<'a> NewModel<'a> {
             }
             tensors::write(&mut to, path, &tensors)
         })?;
+        if let Some(tower) = self.tower {
+            let parameters = tower.parameters();
+            let tensors: Vec<(&str, Values<'_>)> =
+                parameters.iter().map(|(name, matrix)| (name.as_str(), Values::Matrix(matrix))).collect();
+            add(TOWER, &mut |mut to| tensors::write(&mut to, path, &tensors))?;
+        }
         if let Some(config) = self.config {
             add(CONFIG, &mut |to| to.write_all(config.to_toml().as_bytes()).map_err(Error::io(path, "write")))?;
         }

@@ -1,17 +1,22 @@
 //! One paper, one file: what a model does with one sequence.
 //!
-//! A new log-bilinear model is one file here, one variant of [`ModelConfig`] and one arm of its `match`.
-//! Networks ([`youtube`]) learn from histories instead of a corpus and have a `fit` of their own.
+//! A new log-bilinear model is one file here, one variant of [`ModelConfig`] and one arm of its `match`. A network
+//! ([`youtube`]) has a folder, and brings a [`Tower`]: its users are no sums of rows.
 //!
-//! May import: `deep`, `eval`, `train`, `corpus`, `vocab`, `embeddings`, `error`.
+//! May import: `deep`, `eval`, `train`, `corpus`, `vocab`, `embeddings`, `rng`, `error`.
 
 pub mod item2vec;
 pub mod word2vec;
 pub mod youtube;
 
+pub use youtube::Tower;
+
 use crate::corpus::Corpus;
-use crate::error::Result;
-use crate::train::{Checkpoint, Control, EndOfEpoch, Progress, Settings, Trained, fit};
+use crate::embeddings::Matrix;
+use crate::error::{Error, Result};
+use crate::eval::recommend::{Fold, Sequences};
+use crate::train::{Checkpoint, Control, Progress, Settings, Trained, fit};
+use vecinity_kernel::SharedRows;
 
 /// Which model, with the settings of its own.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -21,6 +26,8 @@ pub enum ModelConfig {
     Word2vec(word2vec::Config),
     /// Sets without order: every pair.
     Item2vec(item2vec::Config),
+    /// Histories: a tower of layers makes user vectors of them.
+    Youtube(youtube::Config),
 }
 
 impl Default for ModelConfig {
@@ -29,14 +36,63 @@ impl Default for ModelConfig {
     }
 }
 
+/// A model behind an epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct Behind<'a> {
+    /// The input table, shape `[tokens, dim]`.
+    pub input: &'a SharedRows,
+    /// The output table.
+    pub output: &'a SharedRows,
+    /// What makes user vectors, if they are no sums of input rows.
+    pub tower: Option<&'a Tower>,
+}
+
+/// What looks at the model behind every epoch: gets its number from 1, returns whether to go on.
+pub type EndOfEpoch<'a> = &'a mut dyn FnMut(u32, Behind<'_>) -> Result<bool>;
+
+/// A trained model.
+#[derive(Debug)]
+pub struct Fitted {
+    /// Its tables.
+    pub trained: Trained,
+    /// What makes user vectors, if they are no sums of input rows.
+    pub tower: Option<Tower>,
+}
+
 impl ModelConfig {
+    /// The name of the family, as configuration files have it.
+    #[must_use]
+    pub fn family(&self) -> &'static str {
+        match self {
+            Self::Word2vec(_) => "word2vec",
+            Self::Item2vec(_) => "item2vec",
+            Self::Youtube(_) => "youtube",
+        }
+    }
+
     /// Whether row `r` of the output table belongs to token `r`; in hierarchical softmax it does not.
     #[must_use]
     pub fn outputs_are_tokens(&self) -> bool {
         !matches!(self, Self::Word2vec(word2vec::Config { loss: word2vec::Objective::Hs, .. }))
     }
 
-    /// Trains the model; see [`fit`].
+    /// The tower of a trained model, from its input table and the parameters in the order of [`Tower::parameters`];
+    /// nothing for a log-bilinear model.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if they do not fit the settings.
+    pub fn tower(&self, input: &Matrix, parameters: &[Matrix]) -> Result<Option<Tower>> {
+        let Self::Youtube(config) = self else { return Ok(None) };
+        let names = Tower::names(config);
+        let find = |name: &str| {
+            let at = names.iter().position(|known| known == name);
+            let found = at.and_then(|at| parameters.get(at)).cloned();
+            found.ok_or_else(|| Error::data(format!("{name} is missing"), "the model is damaged: train it again"))
+        };
+        Tower::new(config, input, &find).map(Some)
+    }
+
+    /// Trains the model; see [`fit`]. A network's tower is left out: [`ModelConfig::fit_by_epoch`] has it.
     ///
     /// # Errors
     /// As [`fit`], and for settings of the model that are out of range.
@@ -48,10 +104,10 @@ impl ModelConfig {
         observe: &mut dyn FnMut(&Progress) -> Control,
         save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
     ) -> Result<Trained> {
-        self.fit_by_epoch(corpus, settings, from, observe, save, None)
+        self.fit_by_epoch(corpus, settings, from, observe, save, None).map(|fitted| fitted.trained)
     }
 
-    /// As [`ModelConfig::fit`], with a look at the tables behind every epoch.
+    /// As [`ModelConfig::fit`], with a look at the model behind every epoch.
     ///
     /// # Errors
     /// As [`ModelConfig::fit`].
@@ -62,15 +118,88 @@ impl ModelConfig {
         from: Option<Checkpoint>,
         observe: &mut dyn FnMut(&Progress) -> Control,
         save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
-        epoch: Option<EndOfEpoch<'_>>,
-    ) -> Result<Trained> {
-        match self {
+        mut epoch: Option<EndOfEpoch<'_>>,
+    ) -> Result<Fitted> {
+        let wanted = epoch.is_some();
+        let mut each = |number: u32, state: &Checkpoint| match &mut epoch {
+            Some(epoch) => epoch(number, Behind { input: &state.input, output: &state.output, tower: None }),
+            None => Ok(true),
+        };
+        let tables: Option<crate::train::EndOfEpoch<'_>> = if wanted { Some(&mut each) } else { None };
+        let trained = match self {
             Self::Word2vec(config) => {
-                fit(&word2vec::Word2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, epoch)
+                fit(&word2vec::Word2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, tables)
             }
             Self::Item2vec(config) => {
-                fit(&item2vec::Item2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, epoch)
+                fit(&item2vec::Item2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, tables)
             }
-        }
+            Self::Youtube(config) => return network(config, corpus, settings, from, observe, save, epoch),
+        }?;
+        Ok(Fitted { trained, tower: None })
     }
+}
+
+/// Trains YouTube's network on the sequences of a corpus.
+fn network(
+    config: &youtube::Config,
+    corpus: &Corpus,
+    settings: &Settings,
+    from: Option<Checkpoint>,
+    observe: &mut dyn FnMut(&Progress) -> Control,
+    save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
+    mut epoch: Option<EndOfEpoch<'_>>,
+) -> Result<Fitted> {
+    let mut train = Sequences::default();
+    let mut start = 0;
+    for &end in corpus.ends() {
+        train.push(&corpus.tokens()[start as usize..end as usize]);
+        start = end;
+    }
+    let fold = Fold { train, queries: Vec::new(), counts: corpus.vocab().counts().to_vec() };
+    let state = from.map(|checkpoint| youtube::State {
+        steps: checkpoint.next_chunk as u32,
+        parameters: checkpoint.more.iter().map(values).collect(),
+    });
+    let mut last = None;
+    let mut observe = |progress: &Progress| {
+        last = Some(*progress);
+        observe(progress)
+    };
+    let mut save = |state: &youtube::State, model: &youtube::Youtube| {
+        let (input, output) = model.tables()?;
+        let more = state.parameters.iter().map(|values| table(values)).collect::<Result<_>>()?;
+        save(&Checkpoint { next_chunk: u64::from(state.steps), input, output, more })
+    };
+    let mut each = |report: &youtube::Epoch, model: &youtube::Youtube| {
+        let Some(epoch) = &mut epoch else { return Ok(true) };
+        let (input, output) = model.tables()?;
+        epoch(report.epoch, Behind { input: &input, output: &output, tower: Some(&model.tower()) })
+    };
+    let model = youtube::fit(&fold, config, &config.settings(settings), state, &mut observe, &mut save, &mut each)?;
+    let (input, output) = model.tables()?;
+    // A run whose checkpoint lay behind its last step had nothing to observe.
+    let progress = last.unwrap_or(Progress {
+        epoch: settings.epochs,
+        epochs: settings.epochs,
+        tokens: 0,
+        total_tokens: 0,
+        loss: None,
+        learning_rate: 0.0,
+        seconds: 0.0,
+        tokens_per_second: 0.0,
+    });
+    Ok(Fitted { trained: Trained { input, output, outputs_are_tokens: true, progress }, tower: Some(model.tower()) })
+}
+
+/// Numbers as a table of one row, for a checkpoint.
+fn table(values: &[f32]) -> Result<SharedRows> {
+    let mut table = SharedRows::zeroed(1, values.len()).map_err(Error::io("memory", "allocate"))?;
+    table.row_mut(0).copy_from_slice(values);
+    Ok(table)
+}
+
+fn values(table: &SharedRows) -> Vec<f32> {
+    let mut values = vec![0.0; table.dim()];
+    table.read_into(0, &mut values);
+    values
 }

@@ -1,7 +1,7 @@
 //! One setting tried: trained on a fold, and asked.
 
 use super::choose::{choose, sample};
-use super::learn::rows_of;
+use super::learn::behind;
 use super::recipe::Recipe;
 use super::recommender::OnItems;
 use super::snapshot::recommender;
@@ -46,10 +46,10 @@ pub fn attempt(
 ) -> Result<Attempt> {
     let train = &fold.train;
     let corpus = Corpus::from_sequences(histories.items(), train.iter(), train.weights(), config.data.min_count)?;
-    let trained = config.model.fit(&corpus, &config.train, None, observe, &mut |_| Ok(()))?;
+    let fitted = config.model.fit_by_epoch(&corpus, &config.train, None, observe, &mut |_| Ok(()), None)?;
     let (ordered, threads) = (histories.ordered(), config.train.threads);
-    let rows = rows_of(histories.items(), corpus.vocab());
-    let model = recommender(corpus.vocab(), &trained.input, &trained.output, ordered);
+    let rows = corpus.vocab().rows_of(histories.items());
+    let model = recommender(corpus.vocab(), behind(&fitted), ordered);
     let recipe = choose(&model, &rows, &fold.sampled(choosing), ordered, &[], threads).plain.recipe;
     let model = model.asked(recipe.clone(), Vec::new());
     let scorer = OnItems { recommender: &model, rows: &rows };

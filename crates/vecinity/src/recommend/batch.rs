@@ -12,6 +12,7 @@ use crate::vocab::Vocab;
 use hashbrown::HashSet;
 use serde::Serialize;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Histories computed at a time for each thread: enough to keep it busy, few enough to be handed on soon.
 const A_THREAD: usize = 2048;
@@ -23,6 +24,12 @@ const ANSWERS: usize = 4 << 20;
 pub fn first_of_each(history: impl IntoIterator<Item = u32>) -> Vec<u32> {
     let mut seen = HashSet::<u32, foldhash::fast::FixedState>::default();
     history.into_iter().filter(|&item| seen.insert(item)).collect()
+}
+
+/// The items of a history that the model knows, by its rows, each once.
+fn known_items(histories: &Histories, row: usize, rows: &[u32]) -> Vec<u32> {
+    let known = |&item: &u32| Some(rows[item as usize]).filter(|&row| row != u32::MAX);
+    first_of_each(histories.history(row).items.iter().filter_map(known))
 }
 
 /// Whom to recommend to, and how.
@@ -70,8 +77,7 @@ impl Recommender {
         list: &mut dyn FnMut(&str, &[Hit]) -> Result<()>,
     ) -> Result<Summary> {
         let Everybody { histories, vocab, .. } = asked;
-        let rows: Vec<u32> =
-            histories.items().iter().map(|(_, token, _)| vocab.get(token).map_or(u32::MAX, |id| id.0)).collect();
+        let rows = vocab.rows_of(histories.items());
         let mut summary = Summary { histories: histories.len() as u64, ..Summary::default() };
         for (_, token, count) in histories.items().iter().filter(|(item, ..)| rows[item.row()] == u32::MAX) {
             summary.unknown_items += 1;
@@ -105,11 +111,40 @@ impl Recommender {
         Ok(summary)
     }
 
+    /// The vectors of all users, shape `[histories.len(), dim()]`, and of how many the model knows no item: theirs are zero.
+    ///
+    /// What a user's vector is compared with are rows of the matrix that the recipe answers from.
+    #[must_use]
+    pub fn vectors_of_everybody(&self, histories: &Histories, vocab: &Vocab, threads: usize) -> (Vec<f32>, usize) {
+        let rows = vocab.rows_of(histories.items());
+        let dim = self.dim().max(1);
+        let (mut vectors, unknown) = (vec![0.0; histories.len() * dim], AtomicUsize::new(0));
+        let each = histories.len().div_ceil(threads.max(1)).max(1);
+        std::thread::scope(|scope| {
+            for (number, part) in vectors.chunks_mut(each * dim).enumerate() {
+                let (rows, unknown) = (&rows, &unknown);
+                scope.spawn(move || {
+                    for (block, to) in part.chunks_mut(A_THREAD * dim).enumerate() {
+                        let first = number * each + block * A_THREAD;
+                        let known: Vec<Vec<u32>> =
+                            (first..first + to.len() / dim).map(|row| known_items(histories, row, rows)).collect();
+                        let asked: Vec<&[u32]> = known.iter().map(Vec::as_slice).collect();
+                        self.user_vectors(&asked, to);
+                        for (_, to) in known.iter().zip(to.chunks_exact_mut(dim)).filter(|(known, _)| known.is_empty())
+                        {
+                            to.fill(0.0);
+                            unknown.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        (vectors, unknown.into_inner())
+    }
+
     /// For some histories: whether the model knows any item of it, and its list.
     fn some(&self, range: Range<usize>, asked: Everybody<'_>, rows: &[u32]) -> Vec<(bool, Vec<Hit>)> {
-        let known = |&item: &u32| Some(rows[item as usize]).filter(|&row| row != u32::MAX);
-        let histories: Vec<Vec<u32>> =
-            range.map(|row| first_of_each(asked.histories.history(row).items.iter().filter_map(known))).collect();
+        let histories: Vec<Vec<u32>> = range.map(|row| known_items(asked.histories, row, rows)).collect();
         let slices: Vec<&[u32]> = histories.iter().map(Vec::as_slice).collect();
         let lists = self.top(&slices, asked.want, asked.diversity, asked.threads);
         histories.iter().map(|history| !history.is_empty()).zip(lists).collect()
@@ -155,6 +190,22 @@ mod tests {
             assert!(single.iter().map(|one| (one.item, one.score)).eq(hits.iter().map(|hit| (hit.id, hit.score))));
         }
         assert_eq!(summary.popular, popular);
+    }
+
+    #[test]
+    fn vectors_of_everybody_are_those_of_each() {
+        let model = model(&[], 0.0);
+        let vocab = Vocab::from_counts((0..30).map(|i| (format!("i{i}"), 100 - i as u64))).unwrap();
+        let lists: Vec<(String, Vec<String>)> =
+            (0..A_THREAD + 50).map(|user| (format!("u{user}"), vec![format!("i{}", user % 33), "x".into()])).collect();
+        let histories = Histories::from_lists(&lists, true).unwrap();
+        let (vectors, unknown) = model.vectors_of_everybody(&histories, &vocab, 3);
+        assert_eq!(unknown, lists.iter().filter(|(_, items)| vocab.get(&items[0]).is_none()).count());
+        for (at, vector) in vectors.chunks_exact(model.dim()).enumerate() {
+            let known = vocab.get(&lists[at].1[0]);
+            let expected = known.map_or(vec![0.0; model.dim()], |id| model.user_vector(&[id.0]));
+            assert_eq!(vector, expected);
+        }
     }
 
     #[test]

@@ -64,12 +64,17 @@ pub fn choose(
     let mut search = Search { rows, valid: &valid, tables, threads, trials: Vec::new() };
     let memories = Memory::grid(ordered);
     let mut plain: Option<Tried> = None;
-    for vectors in Pair::ALL.map(|(_, pair)| pair) {
-        for metric in [Metric::Dot, Metric::Cosine] {
-            let asked = model.asked(Recipe { vectors, metric, ..Recipe::default() }, Vec::new());
-            for &memory in &memories {
-                let recipe = Recipe { vectors, metric, memory, ..Recipe::default() };
-                keep_better(&mut plain, search.attempt(&asked, recipe));
+    if let Some(tower) = model.tower() {
+        // How a network is asked was learned with it.
+        keep_better(&mut plain, search.attempt(model, Recipe::of_tower(tower)));
+    } else {
+        for vectors in Pair::OF_TABLES {
+            for metric in [Metric::Dot, Metric::Cosine] {
+                let asked = model.asked(Recipe { vectors, metric, ..Recipe::default() }, Vec::new());
+                for &memory in &memories {
+                    let recipe = Recipe { vectors, metric, memory, ..Recipe::default() };
+                    keep_better(&mut plain, search.attempt(&asked, recipe));
+                }
             }
         }
     }

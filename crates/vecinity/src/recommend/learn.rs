@@ -13,7 +13,7 @@
 use super::choose::{Choice, Trial, beyond_chance, choose, sample};
 use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::{OnItems, Recommender};
-use super::snapshot::{Snapshot, recommender};
+use super::snapshot::{Snapshot, matrix, recommender, tables_of};
 use super::watch::{Note, Stage, Watch};
 use crate::baselines::{Baseline, BaselineKind, Ease, Memory, Partner, Sparse, tune};
 use crate::config::Config;
@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::eval::recommend::{Fold, Holdout, Measured, Metrics, Split, Verdict, judge, ndcg_of_each, rank};
 use crate::histories::Histories;
 use crate::index::Metric;
+use crate::models::{Behind, Fitted, ModelConfig, Tower};
 use crate::train::{Beside, Checkpoint, Resumed, Trained};
 use crate::vocab::Vocab;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,8 @@ pub struct Learned {
     pub corpus: Corpus,
     /// Its tables.
     pub trained: Trained,
+    /// The network that makes user vectors, if it has one.
+    pub tower: Option<Tower>,
     /// How to ask it; absent if its output table belongs to no items (hierarchical softmax).
     pub recipe: Option<Recipe>,
     /// The tables of the recipe's blend in its order, by rows of the vocabulary.
@@ -139,20 +142,18 @@ pub fn learn(histories: &Histories, config: &Config, watch: &mut dyn Watch) -> R
 }
 
 /// The recipe before anything is known: what training brought together, asked of the newest items.
-pub(super) fn start(ordered: bool) -> Recipe {
+pub(super) fn start(tower: Option<&Tower>, ordered: bool) -> Recipe {
+    if let Some(tower) = tower {
+        return Recipe::of_tower(tower);
+    }
     let memory = if ordered { Memory { last: 5, decay: 0.8 } } else { Memory::ALL };
     Recipe { vectors: Pair::InOut, metric: Metric::Dot, memory, popularity: 0.0, blend: Vec::new() }
 }
 
-/// The row in `vocab` of each item; `u32::MAX` if it is not in it.
-pub(super) fn rows_of(items: &Vocab, vocab: &Vocab) -> Vec<u32> {
-    items.iter().map(|(_, token, _)| vocab.get(token).map_or(u32::MAX, |id| id.0)).collect()
-}
-
 /// A model trained by validation.
-struct Fitted {
+struct Chosen {
     corpus: Corpus,
-    trained: Trained,
+    fitted: Fitted,
     best: Snapshot,
     epochs: Vec<EpochReport>,
 }
@@ -160,7 +161,7 @@ struct Fitted {
 /// A model as it is asked about the test.
 struct Tested {
     corpus: Corpus,
-    trained: Trained,
+    fitted: Fitted,
     model: Recommender,
     tables: Vec<(Partner, Arc<Sparse>)>,
     rows: Vec<u32>,
@@ -196,9 +197,9 @@ impl Run<'_> {
     fn without_holdout(&mut self, watch: &mut dyn Watch) -> Result<Learned> {
         let fold = Fold::everything(self.histories);
         let note = Note::Train { epochs: Vec::new(), each: Vec::new(), worse: 0 };
-        let (corpus, trained) = self.train(&fold, None, Stage::TrainOnAll, &note, watch)?;
-        let recipe = trained.outputs_are_tokens.then(|| start(self.histories.ordered()));
-        Ok(Learned { corpus, trained, recipe, blended: Vec::new(), metrics: None })
+        let (corpus, Fitted { trained, tower }) = self.train(&fold, None, Stage::TrainOnAll, &note, watch)?;
+        let recipe = trained.outputs_are_tokens.then(|| start(tower.as_ref(), self.histories.ordered()));
+        Ok(Learned { corpus, trained, tower, recipe, blended: Vec::new(), metrics: None })
     }
 
     /// Steps 1 to 4.
@@ -214,24 +215,24 @@ impl Run<'_> {
             }
             earlier => {
                 self.resumed = earlier;
-                let Fitted { corpus, mut trained, best, epochs } = self.train_by_validation(&split.valid, watch)?;
+                let Chosen { corpus, mut fitted, best, epochs } = self.train_by_validation(&split.valid, watch)?;
                 watch.stage(Stage::Recipe);
-                let rows = rows_of(self.histories.items(), corpus.vocab());
+                let rows = corpus.vocab().rows_of(self.histories.items());
                 let tables = self.tables(&split.valid, &baselines, &rows, corpus.vocab())?;
                 let model = best.recommender(corpus.vocab(), ordered);
                 let choice = choose(&model, &rows, &split.valid, ordered, &tables, self.threads());
                 let best_epoch = best.epoch;
-                best.restore(&mut trained);
-                (choice, epochs, best_epoch, Some(Tested { corpus, trained, model, tables, rows }))
+                best.restore(&mut fitted);
+                (choice, epochs, best_epoch, Some(Tested { corpus, fitted, model, tables, rows }))
             }
         };
         if !split.one_training {
             let note = Note::TrainForTest { epochs: epochs.clone(), best_epoch, choice: choice.clone() };
-            let (corpus, trained) = self.train(&split.test, Some(best_epoch), Stage::TrainForTest, &note, watch)?;
-            let rows = rows_of(self.histories.items(), corpus.vocab());
+            let (corpus, fitted) = self.train(&split.test, Some(best_epoch), Stage::TrainForTest, &note, watch)?;
+            let rows = corpus.vocab().rows_of(self.histories.items());
             let tables = self.tables(&split.test, &baselines, &rows, corpus.vocab())?;
-            let model = recommender(corpus.vocab(), &trained.input, &trained.output, ordered);
-            tested = Some(Tested { corpus, trained, model, tables, rows });
+            let model = recommender(corpus.vocab(), behind(&fitted), ordered);
+            tested = Some(Tested { corpus, fitted, model, tables, rows });
         }
         let rows =
             tested.as_ref().map_or_else(Vec::new, |tested| self.measure(&split.test, tested, &choice, &baselines));
@@ -249,23 +250,24 @@ impl Run<'_> {
         let recipe = choice.best.recipe.clone();
         let best_epoch = evaluation.best_epoch;
         let metrics = MetricsFile { evaluation: evaluation.clone(), trials: choice.trials.clone() };
-        let (corpus, trained, blended) = match tested.filter(|_| !evaluation.refit) {
+        let (corpus, fitted, blended) = match tested.filter(|_| !evaluation.refit) {
             Some(tested) => {
                 let blended = blended(&recipe, &tested.tables).iter().map(|table| (**table).clone()).collect();
-                (tested.corpus, tested.trained, blended)
+                (tested.corpus, tested.fitted, blended)
             }
             None => {
                 let fold = Fold::everything(self.histories);
                 let note = Note::TrainOnAll { evaluation, choice };
-                let (corpus, trained) = self.train(&fold, Some(best_epoch), Stage::TrainOnAll, &note, watch)?;
-                let rows = rows_of(self.histories.items(), corpus.vocab());
+                let (corpus, fitted) = self.train(&fold, Some(best_epoch), Stage::TrainOnAll, &note, watch)?;
+                let rows = corpus.vocab().rows_of(self.histories.items());
                 let partners = recipe.blend.iter().map(|blend| blend.partner);
                 let tables = partners.map(|partner| self.table(&fold, partner, &rows, corpus.vocab()));
                 let blended = tables.collect::<Result<_>>()?;
-                (corpus, trained, blended)
+                (corpus, fitted, blended)
             }
         };
-        Ok(Learned { corpus, trained, recipe: Some(recipe), blended, metrics: Some(metrics) })
+        let Fitted { trained, tower } = fitted;
+        Ok(Learned { corpus, trained, tower, recipe: Some(recipe), blended, metrics: Some(metrics) })
     }
 
     fn baselines(&self, split: &Split, watch: &mut dyn Watch) -> Result<Vec<Baseline>> {
@@ -300,13 +302,13 @@ impl Run<'_> {
         stage: Stage,
         note: &Note,
         watch: &mut dyn Watch,
-    ) -> Result<(Corpus, Trained)> {
+    ) -> Result<(Corpus, Fitted)> {
         watch.stage(stage);
         let corpus = self.corpus(fold)?;
         let note_text = serde_json::to_string(note).unwrap_or_default();
         let from = self.checkpoint_of(note).map(|resumed| resumed.checkpoint);
         let watch = RefCell::new(watch);
-        let trained = self.config.model.fit_by_epoch(
+        let fitted = self.config.model.fit_by_epoch(
             &corpus,
             &self.config.train,
             from,
@@ -314,11 +316,11 @@ impl Run<'_> {
             &mut |state| watch.borrow_mut().save(&self.identity, state, &Beside { note: &note_text, kept: &[] }),
             Some(&mut |epoch, _| Ok(last.is_none_or(|last| epoch < last))),
         )?;
-        Ok((corpus, trained))
+        Ok((corpus, fitted))
     }
 
     /// Trains while validation gets better, and keeps the tables behind the best epoch.
-    fn train_by_validation(&mut self, valid: &Fold, watch: &mut dyn Watch) -> Result<Fitted> {
+    fn train_by_validation(&mut self, valid: &Fold, watch: &mut dyn Watch) -> Result<Chosen> {
         watch.stage(Stage::Train);
         let corpus = self.corpus(valid)?;
         let progress = RefCell::new(ByValidation::default());
@@ -327,24 +329,24 @@ impl Run<'_> {
             self.resumed.take_if(|(note, _)| matches!(note, Note::Train { .. }))
         {
             from = Some(resumed.checkpoint);
-            *progress.borrow_mut() = ByValidation::again(epochs, each, worse, resumed.kept);
+            *progress.borrow_mut() = ByValidation::again(&self.config.model, epochs, each, worse, resumed.kept)?;
         }
         let asked = sample(valid).sampled(EPOCH_QUERIES);
-        let rows = rows_of(self.histories.items(), corpus.vocab());
+        let rows = corpus.vocab().rows_of(self.histories.items());
         let patience = self.config.evaluate.patience;
         let watch = RefCell::new(watch);
-        let mut end_of_epoch = |epoch: u32, state: &Checkpoint| {
+        let mut end_of_epoch = |epoch: u32, model: Behind<'_>| {
             if patience == 0 {
                 return Ok(true);
             }
-            let model = recommender(corpus.vocab(), &state.input, &state.output, self.histories.ordered());
-            let scorer = OnItems { recommender: &model, rows: &rows };
+            let recommender = recommender(corpus.vocab(), model, self.histories.ordered());
+            let scorer = OnItems { recommender: &recommender, rows: &rows };
             let each = ndcg_of_each(&rank(&scorer, &asked, self.threads()));
             let mut progress = progress.borrow_mut();
-            watch.borrow_mut().epoch(progress.add(epoch, each, state)?);
+            watch.borrow_mut().epoch(progress.add(epoch, each, model)?);
             Ok(progress.worse < patience)
         };
-        let mut trained = self.config.model.fit_by_epoch(
+        let mut fitted = self.config.model.fit_by_epoch(
             &corpus,
             &self.config.train,
             from,
@@ -356,10 +358,10 @@ impl Run<'_> {
         let last = epochs.last().map_or(self.config.train.epochs, |report| report.epoch);
         let best = match best {
             Some(best) if worse > 0 => best,
-            _ => Snapshot::of(last, &trained.input, &trained.output)?,
+            _ => Snapshot::of(last, behind(&fitted))?,
         };
-        trained.progress.epoch = best.epoch;
-        Ok(Fitted { corpus, trained, best, epochs })
+        fitted.trained.progress.epoch = best.epoch;
+        Ok(Chosen { corpus, fitted, best, epochs })
     }
 
     /// The tables that can be blended: those of the tuned baselines.
@@ -419,21 +421,31 @@ struct ByValidation {
 
 impl ByValidation {
     /// As a stopped run left it.
-    fn again(epochs: Vec<EpochReport>, each: Vec<f64>, worse: u32, mut kept: Vec<SharedRows>) -> Self {
+    fn again(
+        model: &ModelConfig,
+        epochs: Vec<EpochReport>,
+        each: Vec<f64>,
+        worse: u32,
+        mut kept: Vec<SharedRows>,
+    ) -> Result<Self> {
         let best = epochs.iter().rev().find(|report| report.best).map(|report| report.epoch);
-        let tables = (kept.len() == 2).then(|| (kept.remove(0), kept.remove(0)));
-        let best = best.zip(tables).map(|(epoch, (input, output))| Snapshot { epoch, input, output });
-        Self { epochs, best, each, worse }
+        let mut snapshot = None;
+        if let Some(epoch) = best.filter(|_| kept.len() >= 2) {
+            let (input, output) = (kept.remove(0), kept.remove(0));
+            let tower = model.tower(&matrix(&input), &kept.iter().map(matrix).collect::<Vec<_>>())?;
+            snapshot = Some(Snapshot { epoch, input, output, tower });
+        }
+        Ok(Self { epochs, best: snapshot, each, worse })
     }
 
     /// * `each`: NDCG@10 of each question.
-    fn add(&mut self, epoch: u32, each: Vec<f64>, state: &Checkpoint) -> Result<&EpochReport> {
+    fn add(&mut self, epoch: u32, each: Vec<f64>, model: Behind<'_>) -> Result<&EpochReport> {
         let ndcg = each.iter().sum::<f64>() / each.len().max(1) as f64;
         let before = self.epochs.iter().map(|report| report.ndcg).fold(-1.0, f64::max);
         let best = ndcg > before;
         self.worse = if !best && beyond_chance(&self.each, &each, 2.0) { self.worse + 1 } else { 0 };
         if best {
-            self.best = Some(Snapshot::of(epoch, &state.input, &state.output)?);
+            self.best = Some(Snapshot::of(epoch, model)?);
             self.each = each;
         }
         self.epochs.push(EpochReport { epoch, ndcg, best });
@@ -443,9 +455,16 @@ impl ByValidation {
     fn save(&self, run: &str, state: &Checkpoint, watch: &mut dyn Watch) -> Result<()> {
         let note = Note::Train { epochs: self.epochs.clone(), each: self.each.clone(), worse: self.worse };
         let note = serde_json::to_string(&note).unwrap_or_default();
-        let kept: Vec<_> = self.best.iter().flat_map(|best| [&best.input, &best.output]).collect();
+        let tower = self.best.as_ref().and_then(|best| best.tower.as_ref()).map(tables_of).transpose()?;
+        let mut kept: Vec<_> = self.best.iter().flat_map(|best| [&best.input, &best.output]).collect();
+        kept.extend(tower.iter().flatten());
         watch.save(run, state, &Beside { note: &note, kept: &kept })
     }
+}
+
+pub(super) fn behind(fitted: &Fitted) -> Behind<'_> {
+    let Fitted { trained, tower } = fitted;
+    Behind { input: &trained.input, output: &trained.output, tower: tower.as_ref() }
 }
 
 /// The tables of a recipe's blend, in its order.

@@ -15,7 +15,7 @@
 //! | `choose` | the recipe with the best NDCG@10 on validation |
 //! | `figures` | what was measured: the chosen recipe, all of them by rank, the strongest baseline |
 //! | `watch` | who looks on, and what a stopped run leaves behind |
-//! | `snapshot` | tables as they were behind an epoch |
+//! | `snapshot` | a model as it was behind an epoch |
 //! | `learn` | the whole way: split, train, stop early, choose, measure, judge, train again on everything |
 //!
 //! How trained matrices are asked changes the result several times over, so it is not left to the user.

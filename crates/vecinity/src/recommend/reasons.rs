@@ -1,7 +1,8 @@
 //! Recommendations for one history: with exact reasons, and with more variety if wanted.
 //!
 //! With a pooled history and dot products the score of an item is a sum over the history, and so is what it
-//! lies above the score of an average item. The share of an item of the history is its part of that.
+//! lies above the score of an average item. The share of an item of the history is its part of that. A network's
+//! user vector is no sum: there a share is what the score loses without the item, which is only about its part.
 
 use super::recommender::{Asked, Recommender};
 use super::sums::Sums;
@@ -66,13 +67,15 @@ impl Recommender {
     pub fn recommend(&self, history: &[u32], want: Want<'_>, style: Style) -> Vec<Recommendation> {
         let found = self.top(&[history], want, style.diversity, 1).pop().unwrap_or_default();
         let asked = style.explain.then(|| {
-            let mut user = vec![0.0; self.vectors.to.dim()];
-            self.prepare(history, &mut user, &mut Sums::new(self.len()))
+            let user = self.user_vector(history);
+            let asked = self.prepare(history, &user, &mut Sums::new(self.len()));
+            let vectors = self.parts_of(&asked, history, &user);
+            (asked, vectors)
         });
         let each = found.into_iter().map(|hit| Recommendation {
             item: hit.id,
             score: hit.score,
-            reasons: asked.as_ref().map_or_else(Vec::new, |asked| self.reasons(asked, hit.id)),
+            reasons: asked.as_ref().map_or_else(Vec::new, |(asked, vectors)| self.reasons(asked, vectors, hit.id)),
         });
         each.collect()
     }
@@ -104,15 +107,36 @@ impl Recommender {
         chosen
     }
 
+    /// What each asked item of the history adds to the user's vector, which is `user`.
+    fn parts_of(&self, asked: &Asked, history: &[u32], user: &[f32]) -> Vec<(u32, Vec<f32>)> {
+        let items = asked.items.iter().filter(|_| asked.factor > 0.0);
+        if self.tower().is_none() {
+            let scaled = |&(known, weight): &(u32, f32)| {
+                let vector = self.vectors.from.row(known as usize);
+                (known, vector.iter().map(|value| weight * value).collect())
+            };
+            return items.map(scaled).collect();
+        }
+        let items: Vec<u32> = items.map(|&(known, _)| known).collect();
+        let others: Vec<Vec<u32>> =
+            (items.iter()).map(|left_out| history.iter().copied().filter(|item| item != left_out).collect()).collect();
+        let others: Vec<&[u32]> = others.iter().map(Vec::as_slice).collect();
+        let mut without = vec![0.0; items.len() * user.len()];
+        self.user_vectors(&others, &mut without);
+        let part = |without: &[f32]| user.iter().zip(without).map(|(with, without)| with - without).collect();
+        items.into_iter().zip(without.chunks_exact(user.len().max(1)).map(part)).collect()
+    }
+
     /// What each item of the history adds to the score of an item above that of an average item.
-    fn reasons(&self, asked: &Asked, item: TokenId) -> Vec<Reason> {
+    ///
+    /// * `vectors`: what it adds to the user's vector.
+    fn reasons(&self, asked: &Asked, vectors: &[(u32, Vec<f32>)], item: TokenId) -> Vec<Reason> {
         let target = self.vectors.to.row(item.row());
         let (n, moments) = (self.len().max(1) as f32, self.moments());
         let mut parts: Vec<(u32, f32)> = Vec::new();
-        for &(known, weight) in asked.items.iter().filter(|_| asked.factor > 0.0) {
-            let vector = self.vectors.from.row(known as usize);
+        for (known, vector) in vectors {
             let average: f64 = vector.iter().zip(&moments.mean).map(|(&value, mean)| f64::from(value) * mean).sum();
-            parts.push((known, asked.factor * weight * (dot(vector, target) - average as f32)));
+            parts.push((*known, asked.factor * (dot(vector, target) - average as f32)));
         }
         for (part, table) in asked.parts.iter().zip(self.blended()) {
             for &(known, weight) in &part.items {
@@ -162,8 +186,7 @@ mod tests {
                 // The part of the newest item, from the definition: a third of its weights is 1 / 1.75, of two 1 / 2.
                 let newest = found.reasons.iter().find(|r| r.item == Some(TokenId(27))).unwrap().share;
                 let part = newest * (scores[found.item.row()] - mean);
-                let mut user = vec![0.0; model.vectors.to.dim()];
-                let asked = model.prepare(&history, &mut user, &mut Sums::new(30));
+                let asked = model.prepare(&history, &model.user_vector(&history), &mut Sums::new(30));
                 let dots: Vec<f32> =
                     (0..30).map(|i| dot(model.vectors.from.row(27), model.vectors.to.row(i))).collect();
                 let lift = dots[found.item.row()] - dots.iter().sum::<f32>() / 30.0;

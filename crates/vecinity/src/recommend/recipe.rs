@@ -2,6 +2,7 @@
 
 use crate::baselines::{Memory, Partner};
 use crate::index::Metric;
+use crate::models::Tower;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -18,12 +19,21 @@ pub enum Pair {
     Output,
     /// Both from the sum of the matrices.
     Sum,
+    /// History through the network, answers from the output matrix: only for models that have a network.
+    Tower,
 }
 
 impl Pair {
     /// All pairs, with the names used by flags and files.
-    pub const ALL: [(&'static str, Self); 4] =
-        [("in-out", Self::InOut), ("input", Self::Input), ("output", Self::Output), ("sum", Self::Sum)];
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("in-out", Self::InOut),
+        ("input", Self::Input),
+        ("output", Self::Output),
+        ("sum", Self::Sum),
+        ("tower", Self::Tower),
+    ];
+    /// Those that need no network.
+    pub const OF_TABLES: [Self; 4] = [Self::InOut, Self::Input, Self::Output, Self::Sum];
 
     /// The name used by flags and files.
     #[must_use]
@@ -57,7 +67,7 @@ pub struct Blend {
 /// (1 - sum_t s_t) m_i / spread(m) + sum_t s_t p_ti / spread(p_t),    p_ti = sum_h w_th table_t(h, i)
 /// ```
 ///
-/// where `spread` is the standard deviation over all items.
+/// where `spread` is the standard deviation over all items. Of a network, `sum_h w_h v_h` is its user vector.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -75,6 +85,13 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// A network asked as it was trained.
+    #[must_use]
+    pub fn of_tower(tower: &Tower) -> Self {
+        let memory = Memory { last: tower.places(), decay: 1.0 };
+        Self { vectors: Pair::Tower, metric: Metric::Dot, memory, ..Self::default() }
+    }
+
     /// The weight of the vectors beside the tables, in `[0, 1]`.
     #[must_use]
     pub fn share_of_vectors(&self) -> f32 {

@@ -15,6 +15,7 @@ use crate::embeddings::{Embeddings, Matrix};
 use crate::error::Result;
 use crate::eval::recommend::{Query, Scorer};
 use crate::index::{BLOCK, Best, Hit, Metric};
+use crate::models::Tower;
 use crate::vocab::Vocab;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,6 +33,8 @@ struct Tables {
     output: Matrix,
     /// `ln(count + 1)`.
     log_counts: Vec<f32>,
+    /// What makes user vectors, if they are no sums of rows.
+    tower: Option<Tower>,
 }
 
 /// The matrices as a recipe asks them.
@@ -78,12 +81,17 @@ impl Recommender {
     /// Makes a model ready to be asked by a recipe. Matrices are copied only if the recipe asks for
     /// something that is not stored: vectors of length one, or sums.
     ///
-    /// * `blended`: the item-to-item tables of the recipe's blend in its order, by rows of the vocabulary.
+    /// * `blended`: the item-to-item tables of the recipe's blend in its order, by rows of the vocabulary;
+    /// * `tower`: the network that makes user vectors, if the model has one.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) if the recipe needs an output matrix and there is none, or another number
-    /// of tables than there are.
-    pub fn new(embeddings: &Embeddings, recipe: Recipe, blended: Vec<Sparse>) -> Result<Self> {
+    /// [`Error::Data`](crate::Error::Data) if the recipe needs an output matrix or a network and there is none, or another
+    /// number of tables than there are.
+    pub fn new(embeddings: &Embeddings, recipe: Recipe, blended: Vec<Sparse>, tower: Option<Tower>) -> Result<Self> {
+        if recipe.vectors == Pair::Tower && tower.is_none() {
+            let what = "the recipe asks a network, and the model has none";
+            return Err(crate::Error::data(what, "the model is incomplete: train it again"));
+        }
         if recipe.blend.len() != blended.len() {
             let what = format!("the recipe blends {} tables, there are {}", recipe.blend.len(), blended.len());
             return Err(crate::Error::data(what, "the model is incomplete: train it again"));
@@ -92,21 +100,26 @@ impl Recommender {
             Pair::Input => embeddings.output().unwrap_or(embeddings.input()),
             _ => embeddings.require_output()?,
         };
-        let tables = Tables::new(embeddings.vocab(), embeddings.input().clone(), output.clone());
+        let tables = Tables::new(embeddings.vocab(), embeddings.input().clone(), output.clone(), tower);
         Ok(Self::of(tables.into(), recipe, blended.into_iter().map(Arc::new).collect()))
     }
 
     /// From matrices of shape `[vocab.len(), dim]` that are still in training.
     #[must_use]
-    pub(super) fn in_training(vocab: &Vocab, input: Vec<f32>, output: Vec<f32>, dim: usize, recipe: Recipe) -> Self {
-        let matrix = |values| Matrix::new(vocab.len(), dim, values);
-        Self::of(Tables::new(vocab, matrix(input), matrix(output)).into(), recipe, Vec::new())
+    pub(super) fn in_training(
+        vocab: &Vocab,
+        input: Matrix,
+        output: Matrix,
+        tower: Option<Tower>,
+        recipe: Recipe,
+    ) -> Self {
+        Self::of(Tables::new(vocab, input, output, tower).into(), recipe, Vec::new())
     }
 
     fn of(tables: Arc<Tables>, recipe: Recipe, tables_blended: Vec<Arc<Sparse>>) -> Self {
         let Tables { input, output, .. } = &*tables;
         let (from, to) = match recipe.vectors {
-            Pair::InOut => (input.clone(), output.clone()),
+            Pair::InOut | Pair::Tower => (input.clone(), output.clone()),
             Pair::Input => (input.clone(), input.clone()),
             Pair::Output => (output.clone(), output.clone()),
             Pair::Sum => {
@@ -116,6 +129,8 @@ impl Recommender {
             }
         };
         let (from, to) = match (recipe.metric, recipe.vectors) {
+            // A network has learned products, of vectors of length one if it was told so.
+            (_, Pair::Tower) => (from, to),
             (Metric::Cosine, Pair::InOut) => (of_length_one(&from), of_length_one(&to)),
             (Metric::Cosine, _) => {
                 let both = of_length_one(&to);
@@ -139,6 +154,17 @@ impl Recommender {
     #[must_use]
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    /// The network that makes user vectors, if the recipe asks it.
+    pub(super) fn tower(&self) -> Option<&Tower> {
+        self.tables.tower.as_ref().filter(|_| self.recipe.vectors == Pair::Tower)
+    }
+
+    /// Whether the reasons for its recommendations are parts of the score, and not what a network says without an item.
+    #[must_use]
+    pub fn reasons_are_exact(&self) -> bool {
+        self.tower().is_none() || self.recipe.share_of_vectors() == 0.0
     }
 
     /// The tables of the blend in the order of the recipe, by rows of the vocabulary.
@@ -185,20 +211,31 @@ impl Recommender {
     #[must_use]
     pub fn user_vector(&self, history: &[u32]) -> Vec<f32> {
         let mut vector = vec![0.0; self.vectors.to.dim()];
-        self.pool(&Self::weighted(self.recipe.memory, history), &mut vector);
+        self.user_vectors(&[history], &mut vector);
         vector
     }
 
-    fn pool(&self, items: &[(u32, f32)], to: &mut [f32]) {
-        for &(item, weight) in items {
-            axpy(weight, self.vectors.from.row(item as usize), to);
+    /// Values of a user vector.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.vectors.to.dim()
+    }
+
+    /// The vectors of histories into zeros of the shape `[histories.len(), dim]`.
+    pub(super) fn user_vectors(&self, histories: &[&[u32]], to: &mut [f32]) {
+        if let Some(tower) = self.tower() {
+            return tower.users(histories, to);
+        }
+        for (history, to) in histories.iter().zip(to.chunks_exact_mut(self.vectors.to.dim().max(1))) {
+            for (item, weight) in Self::weighted(self.recipe.memory, history) {
+                axpy(weight, self.vectors.from.row(item as usize), to);
+            }
         }
     }
 
     /// Makes a history ready; `user` is its vector, and `sums` working space for all items.
-    pub(super) fn prepare(&self, history: &[u32], user: &mut [f32], sums: &mut Sums) -> Asked {
+    pub(super) fn prepare(&self, history: &[u32], user: &[f32], sums: &mut Sums) -> Asked {
         let items = Self::weighted(self.recipe.memory, history);
-        self.pool(&items, user);
         let mut asked = Asked { items, factor: 1.0, parts: Vec::new(), added: Vec::new() };
         if self.recipe.blend.is_empty() || history.is_empty() {
             return asked;
@@ -271,7 +308,8 @@ impl Recommender {
         let dim = self.vectors.to.dim();
         users.clear();
         users.resize(histories.len() * dim, 0.0);
-        let each = histories.iter().zip(users.chunks_exact_mut(dim.max(1)));
+        self.user_vectors(histories, users);
+        let each = histories.iter().zip(users.chunks_exact(dim.max(1)));
         each.map(|(history, user)| self.prepare(history, user, sums)).collect()
     }
 
@@ -351,9 +389,9 @@ impl Recommender {
 }
 
 impl Tables {
-    fn new(vocab: &Vocab, input: Matrix, output: Matrix) -> Self {
+    fn new(vocab: &Vocab, input: Matrix, output: Matrix, tower: Option<Tower>) -> Self {
         let log_counts = vocab.counts().iter().map(|&count| (count as f32 + 1.0).ln()).collect();
-        Self { input, output, log_counts }
+        Self { input, output, log_counts, tower }
     }
 }
 
@@ -423,7 +461,7 @@ pub(super) mod tests {
             ..Recipe::default()
         };
         let matrix = |values| Matrix::new(n, dim, values);
-        Recommender::of(Tables::new(&vocab, matrix(input), matrix(output)).into(), recipe, tables)
+        Recommender::of(Tables::new(&vocab, matrix(input), matrix(output), None).into(), recipe, tables)
     }
 
     /// The formula of [`Recipe`], written out.
@@ -496,7 +534,7 @@ pub(super) mod tests {
         let blend = (share > 0.0).then_some(Blend { partner: Partner::Ease { lambda: 1.0 }, share, memory });
         let tables = blend.iter().map(|_| table.clone()).collect();
         let recipe = Recipe { popularity: 0.1, blend: blend.into_iter().collect(), memory, ..Recipe::default() };
-        Recommender::new(&embeddings.unwrap(), recipe, tables).unwrap()
+        Recommender::new(&embeddings.unwrap(), recipe, tables, None).unwrap()
     }
 
     #[test]

@@ -212,6 +212,13 @@ fn facts(page: &mut Page, subject: &Subject<'_>) {
             ModelConfig::Item2vec(model) => {
                 format!("sets, every pair, {} negatives (exponent {})", model.negatives, model.noise_exponent)
             }
+            ModelConfig::Youtube(model) => format!(
+                "network: {} pools of the last {} items, hidden layers {:?}, {} loss",
+                model.pools,
+                model.history,
+                model.hidden,
+                model.loss_for(subject.vocab.len()).name()
+            ),
         };
         facts.push(("model", model.replace("SkipGram", "skip-gram").replace("Cbow", "CBOW").replace("Ns", "ns")));
         facts.push((

@@ -24,6 +24,8 @@ pub struct Checkpoint {
     pub input: SharedRows,
     /// The output table.
     pub output: SharedRows,
+    /// What else the model needs to go on; nothing for log-bilinear ones.
+    pub more: Vec<SharedRows>,
 }
 
 /// What is kept beside a checkpoint by whoever conducts the run.
@@ -57,6 +59,8 @@ struct State {
     note: String,
     #[serde(default)]
     kept: usize,
+    #[serde(default)]
+    more: usize,
 }
 
 impl Checkpoint {
@@ -68,8 +72,10 @@ impl Checkpoint {
         let staging = Staging::new(folder)?;
         let tables = staging.path().join(TABLES);
         let names: Vec<String> = (0..beside.kept.len()).map(kept_name).collect();
+        let more: Vec<String> = (0..self.more.len()).map(more_name).collect();
         let mut all = vec![("input", Values::Rows(&self.input)), ("output", Values::Rows(&self.output))];
         all.extend(names.iter().zip(beside.kept).map(|(name, table)| (name.as_str(), Values::Rows(table))));
+        all.extend(more.iter().zip(&self.more).map(|(name, table)| (name.as_str(), Values::Rows(table))));
         publish::file(&tables, |to| tensors::write(to, &tables, &all))?;
         let state = State {
             format: 1,
@@ -78,6 +84,7 @@ impl Checkpoint {
             tables_blake3: checksum::of_file(&tables)?,
             note: beside.note.to_owned(),
             kept: beside.kept.len(),
+            more: self.more.len(),
         };
         let path = staging.path().join(STATE);
         let json = serde_json::to_vec_pretty(&state).map_err(|e| Error::io(&path, "write")(e.into()))?;
@@ -121,9 +128,16 @@ impl Checkpoint {
             Ok(table)
         };
         let kept = (0..state.kept).map(|number| table(&kept_name(number))).collect::<Result<_>>()?;
-        let checkpoint = Self { next_chunk: state.next_chunk, input: table("input")?, output: table("output")? };
+        let more = (0..state.more).map(|number| table(&more_name(number))).collect::<Result<_>>()?;
+        let (input, output) = (table("input")?, table("output")?);
+        let checkpoint = Self { next_chunk: state.next_chunk, input, output, more };
         Ok(Resumed { checkpoint, note: state.note, kept })
     }
+}
+
+/// The name of a table that the model needs.
+fn more_name(number: usize) -> String {
+    format!("more{number}")
 }
 
 /// The name of a table that is kept beside.

@@ -150,6 +150,7 @@ pub fn fit<M: Model>(
             input: initial(vocab.len(), settings)?,
             output: SharedRows::zeroed(model.output_rows(vocab.len()), settings.dim)
                 .map_err(Error::io("memory", "allocate"))?,
+            more: Vec::new(),
         },
     };
     let run = Run {

@@ -265,14 +265,31 @@ fn same(a: &Value, b: &Value) -> bool {
 
 /// What is searched if nothing is said.
 fn usual_of(config: &Config) -> Vec<Wanted> {
-    let mut usual = vec![
-        ("dim", "32,64,128"),
+    let owned = |(name, values): (&str, &str)| Wanted {
+        name: name.to_owned(),
+        values: values.split(',').map(str::to_owned).collect(),
+    };
+    let mut usual = vec![("dim", "32,64,128")];
+    if let ModelConfig::Youtube(_) = &config.model {
+        usual.extend([
+            ("epochs", "6,12,24"),
+            ("learning_rate", "0.0005,0.001,0.002,0.004"),
+            ("history", "10,20,50"),
+            ("pools", "2,4,8"),
+            ("dropout", "0,0.1,0.2,0.4"),
+            ("weight_decay", "0,0.01,0.1"),
+            ("batch", "256,512,1024"),
+            ("tied", "false,true"),
+        ]);
+        return usual.into_iter().map(owned).collect();
+    }
+    usual.extend([
         ("epochs", "10,20,40,80"),
         ("learning_rate", "0.01,0.025,0.05,0.1"),
         ("subsample", "0,0.0001,0.001,0.01"),
         ("negatives", "3,5,10,20"),
         ("noise_exponent", "-0.5,0,0.25,0.5,0.75,1"),
-    ];
+    ]);
     match &config.model {
         ModelConfig::Word2vec(_) => {
             usual.push(("window", "2,3,5,10,20"));
@@ -280,12 +297,8 @@ fn usual_of(config: &Config) -> Vec<Wanted> {
                 usual.extend([("directed", "false,true"), ("shrink_windows", "false,true")]);
             }
         }
-        ModelConfig::Item2vec(_) => usual.push(("largest_set", "4,8,16,32")),
+        _ => usual.push(("largest_set", "4,8,16,32")),
     }
-    let owned = |(name, values): (&str, &str)| Wanted {
-        name: name.to_owned(),
-        values: values.split(',').map(str::to_owned).collect(),
-    };
     usual.into_iter().map(owned).collect()
 }
 

@@ -97,7 +97,8 @@ impl Compare {
 
     fn lets_through(&self, recipe: &Recipe) -> bool {
         let vectors = match recipe.vectors {
-            Pair::InOut => Which::InOut,
+            // A network answers with output vectors.
+            Pair::InOut | Pair::Tower => Which::InOut,
             Pair::Input => Which::Input,
             Pair::Output => Which::Output,
             Pair::Sum => Which::Sum,

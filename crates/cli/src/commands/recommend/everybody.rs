@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vecinity::error::{counted, grouped, shown};
 use vecinity::histories::Histories;
+use vecinity::model_dir::Model;
 use vecinity::recommend::{Everybody, Lists, Summary, Written};
 use vecinity::{Error, TokenId, corpus, events};
 
@@ -31,9 +32,41 @@ impl Files {
         self.output == Path::new("-")
     }
 
-    fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
         self.threads.map_or_else(all, usize::from)
+    }
+
+    /// Reads histories as the model was trained on them.
+    pub(crate) fn read(&self, model: &Model, output: Output) -> anyhow::Result<Histories> {
+        let begun = Instant::now();
+        let data = model.config.as_ref().map(|config| &config.data);
+        let trained = data.filter(|data| self.columns.is_none() && !data.columns.is_empty());
+        if let Some(data) = trained {
+            output.say(format_args!("columns as in training: {} (--columns says otherwise)", data.columns));
+        }
+        let options = events::Options {
+            format: self.format,
+            columns: self.columns.clone().or(trained.map(|data| data.columns.clone())).unwrap_or_default(),
+            events: data.map(|data| data.events.clone()).unwrap_or_default(),
+            bad_rows: self.bad_rows.unwrap_or_default(),
+            threads: self.threads(),
+            work_dir: self.output.parent().filter(|folder| folder.is_dir()).map(Path::to_owned),
+            ..events::Options::default()
+        };
+        let (histories, report) = events::read(&corpus::expand(&self.input)?, &options)?;
+        let columns =
+            if report.columns.is_empty() { String::new() } else { format!("   {}", report.columns.join(" · ")) };
+        output.say(format_args!(
+            "read    {}, {}{columns}   {:.1} s",
+            counted(report.events, "event"),
+            histories_of(report.histories),
+            begun.elapsed().as_secs_f64()
+        ));
+        if let Some(bad) = report.bad.first() {
+            output.say(format_args!("note    {} skipped, the first: {bad}", counted(report.bad_rows, "bad row")));
+        }
+        Ok(histories)
     }
 }
 
@@ -47,7 +80,7 @@ impl Asked<'_> {
             let advice = "loosen the filter, or exclude less";
             return Err(Error::data(format!("there is nothing to list: {}", self.why_nothing()?), advice).into());
         }
-        let histories = self.read(files, output)?;
+        let histories = files.read(self.model, output)?;
         let everything = allowed.iter().all(|&yes| yes);
         let only = |id: TokenId| everything || allowed[id.row()];
         let asked = Everybody {
@@ -84,37 +117,6 @@ impl Asked<'_> {
             return Ok(());
         }
         output.answer(&done, |to| writeln!(to, "{done}"))
-    }
-
-    fn read(&self, files: &Files, output: Output) -> anyhow::Result<Histories> {
-        let begun = Instant::now();
-        let data = self.model.config.as_ref().map(|config| &config.data);
-        let trained = data.filter(|data| files.columns.is_none() && !data.columns.is_empty());
-        if let Some(data) = trained {
-            output.say(format_args!("columns as in training: {} (--columns says otherwise)", data.columns));
-        }
-        let options = events::Options {
-            format: files.format,
-            columns: files.columns.clone().or(trained.map(|data| data.columns.clone())).unwrap_or_default(),
-            events: data.map(|data| data.events.clone()).unwrap_or_default(),
-            bad_rows: files.bad_rows.unwrap_or_default(),
-            threads: files.threads(),
-            work_dir: files.output.parent().filter(|folder| folder.is_dir()).map(Path::to_owned),
-            ..events::Options::default()
-        };
-        let (histories, report) = events::read(&corpus::expand(&files.input)?, &options)?;
-        let columns =
-            if report.columns.is_empty() { String::new() } else { format!("   {}", report.columns.join(" · ")) };
-        output.say(format_args!(
-            "read    {}, {}{columns}   {:.1} s",
-            counted(report.events, "event"),
-            histories_of(report.histories),
-            begun.elapsed().as_secs_f64()
-        ));
-        if let Some(bad) = report.bad.first() {
-            output.say(format_args!("note    {} skipped, the first: {bad}", counted(report.bad_rows, "bad row")));
-        }
-        Ok(histories)
     }
 }
 

@@ -82,28 +82,28 @@ struct Which {
 }
 
 /// Many histories.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Many histories")]
-struct Files {
+pub(crate) struct Files {
     /// Events or histories to answer: files, folders, patterns, or - for standard input.
     #[arg(long, value_name = "FILE", num_args = 1..)]
-    input: Vec<String>,
+    pub(crate) input: Vec<String>,
     /// Where the lists go: .csv, .tsv, .jsonl (or .ndjson), each perhaps with .gz or .zst, or .parquet; - is
     /// CSV on standard output.
     #[arg(long, short, value_name = "FILE", default_value = "-", requires = "input")]
-    output: PathBuf,
+    pub(crate) output: PathBuf,
     /// Columns of the input, such as user=uid,item=sku,time=ts; as in training, or from the header, if absent.
     #[arg(long, value_name = "ROLE=NAME,...", requires = "input")]
-    columns: Option<events::Named>,
+    pub(crate) columns: Option<events::Named>,
     /// The form of the input; from names and first bytes if absent.
     #[arg(long, value_parser = crate::choices::choice(&events::Format::ALL), requires = "input")]
-    format: Option<events::Format>,
+    pub(crate) format: Option<events::Format>,
     /// What to do with rows that cannot be read: fail, skip, or skip:SHARE.
     #[arg(long, value_name = "HOW", requires = "input")]
-    bad_rows: Option<events::BadRows>,
+    pub(crate) bad_rows: Option<events::BadRows>,
     /// Threads [default: all cores].
     #[arg(long, value_name = "N", requires = "input", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    pub(crate) threads: Option<u16>,
 }
 
 /// An open model with all that is asked of it but histories.

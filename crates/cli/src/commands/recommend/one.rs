@@ -19,6 +19,9 @@ struct Found<'a> {
     fallback: Option<&'static str>,
     /// How the model was asked.
     recipe: String,
+    /// Whether shares are parts of the score; of a network they are what it says without an item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons_exact: Option<bool>,
     /// Why there are no results.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
@@ -53,6 +56,7 @@ impl Asked<'_> {
             unknown: typed.unknown.iter().map(|(text, _)| text.as_str()).collect(),
             fallback,
             recipe: self.recommender.recipe().to_string(),
+            reasons_exact: self.style.explain.then(|| self.recommender.reasons_are_exact()),
             cause,
         };
         output.answer(&answer, |to| self.write(to, &history, &found))
@@ -85,7 +89,8 @@ impl Asked<'_> {
         let mut header = vec![">", "item"];
         header.extend(titled.then_some("title"));
         header.push(">score");
-        header.extend(explained.then_some("because of"));
+        let because = if self.recommender.reasons_are_exact() { "because of" } else { "because of, about" };
+        header.extend(explained.then_some(because));
         let rows: Vec<_> = (1..)
             .zip(found)
             .map(|(rank, found)| {

@@ -127,7 +127,7 @@ impl Items {
         model_dir::check_space(path, histories.items().len(), config.train.dim)?;
         let mut watcher = Watcher { conduct: Conduct::new(how, path, output)?, output, shown: how.progress.shows() };
         let result = learn(&histories, &config, &mut watcher);
-        let Learned { corpus, trained, recipe, blended, metrics } = watcher.conduct.ended(result)?;
+        let Learned { corpus, trained, tower, recipe, blended, metrics } = watcher.conduct.ended(result)?;
         let conduct = watcher.conduct;
         let origin = Origin::Trained {
             data: histories.fingerprint(),
@@ -139,6 +139,7 @@ impl Items {
         let skipped: String =
             report.bad.iter().filter_map(|bad| serde_json::to_string(bad).ok()).map(|line| line + "\n").collect();
         let model = NewModel {
+            tower: tower.as_ref(),
             metadata: titles.map(|titles| &titles.metadata),
             config: Some(&config),
             recipe: recipe.as_ref().map(|recipe| (recipe, blended.as_slice())),

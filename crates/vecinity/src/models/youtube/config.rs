@@ -1,6 +1,8 @@
 //! Settings of the network.
 
+use crate::deep::{self, Decay, Method};
 use crate::error::{Error, Result};
+use crate::train;
 
 /// Items below which the default loss goes over all of them.
 const FULL_BELOW: usize = 20_000;
@@ -19,6 +21,23 @@ pub enum LossKind {
     Mixed,
     /// Binary cross entropy with uniform negatives and a calibrated positive (Petrov and Macdonald 2023).
     Gbce,
+}
+
+impl LossKind {
+    /// All of them, with the names used by flags and files.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("full", Self::Full),
+        ("sampled", Self::Sampled),
+        ("in-batch", Self::InBatch),
+        ("mixed", Self::Mixed),
+        ("gbce", Self::Gbce),
+    ];
+
+    /// The name used by flags and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("full", |(name, _)| name)
+    }
 }
 
 /// Settings of the network.
@@ -57,6 +76,18 @@ pub struct Config {
     pub calibration: f64,
     /// Examples of an owner in an epoch, at most, drawn anew each time; 0: all.
     pub per_owner: usize,
+    /// Examples of a step, 1 to 1,048,576.
+    pub batch: usize,
+    /// Share of all steps in which the learning rate rises, 0 to 1.
+    pub warm_up: f32,
+    /// How the rate falls afterwards.
+    pub decay: Decay,
+    /// The optimiser.
+    pub optimizer: Method,
+    /// What all weights lose at each step, times the rate (decoupled from the gradient).
+    pub weight_decay: f32,
+    /// Gradients whose norm is above this are scaled down to it; 0: none are.
+    pub clip: f32,
 }
 
 impl Default for Config {
@@ -78,11 +109,35 @@ impl Default for Config {
             noise_exponent: 0.75,
             calibration: 0.75,
             per_owner: 0,
+            batch: 1024,
+            warm_up: 0.1,
+            decay: Decay::Cosine,
+            optimizer: Method::Adam,
+            weight_decay: 0.01,
+            clip: 0.0,
         }
     }
 }
 
 impl Config {
+    /// The settings of the engine: those every model has, and those of the optimiser.
+    #[must_use]
+    pub fn settings(&self, train: &train::Settings) -> deep::Settings {
+        deep::Settings {
+            dim: train.dim,
+            epochs: train.epochs,
+            learning_rate: train.learning_rate,
+            threads: train.threads,
+            seed: train.seed,
+            batch: self.batch,
+            warm_up: self.warm_up,
+            decay: self.decay,
+            optimizer: self.optimizer,
+            weight_decay: self.weight_decay,
+            clip: self.clip,
+        }
+    }
+
     /// Checks every range.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Epochs of steps, validation, early stopping.
+//! Epochs of steps, progress, stopping and going on.
 
 use super::examples::{Catalogue, Example, Examples};
 use super::losses::{Comparison, Losses, Own, Proposal, gather};
@@ -9,10 +9,10 @@ use crate::deep::{
     unit_backward, unit_rows,
 };
 use crate::error::{Error, Result};
-use crate::eval::recommend::{Fold, Measured, rank};
+use crate::eval::recommend::Fold;
 use crate::rng::Rng;
-use crate::train::Control;
-use std::time::Instant;
+use crate::train::{Control, Progress};
+use std::time::{Duration, Instant};
 
 /// Streams of chance are numbered by what they are for.
 const ORDER: u64 = 1 << 60;
@@ -25,10 +25,6 @@ pub struct Epoch {
     pub epoch: u32,
     /// The mean loss of its examples.
     pub loss: f64,
-    /// HR@10 and NDCG@10 on validation, if there is one.
-    pub valid: Option<[f64; 2]>,
-    /// Whether it has the best NDCG@10 so far.
-    pub best: bool,
     /// Examples so far.
     pub examples: u64,
     /// Seconds spent in steps so far.
@@ -97,19 +93,32 @@ struct Run<'a> {
     d_own_biases: Vec<f32>,
 }
 
+/// A run between two steps: enough to go on to the same bytes.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Steps that are done.
+    pub steps: u32,
+    /// All parameters with what the optimiser remembers.
+    pub parameters: Vec<Vec<f32>>,
+}
+
 /// Trains a network on the training part of a fold.
 ///
-/// With `valid` the model is asked behind every epoch; the best one is kept, and training stops after
-/// `patience` epochs without a better one. `watch` is called behind every epoch, and may stop training there.
+/// * `from`: a state to go on from, of the same data and settings;
+/// * `observe`: called ten times a second; `save`: called when it asks for a checkpoint;
+/// * `epoch`: called behind every epoch with the model as it is; `false` ends the training there.
 ///
 /// # Errors
-/// Settings out of range, nothing to learn from, a loss that is no longer a number.
+/// Settings out of range, nothing to learn from, a loss that is no longer a number, [`Error::Interrupted`] if `observe`
+/// stopped it, and what `save` and `epoch` return.
 pub fn fit(
     fold: &Fold,
-    valid: Option<&Fold>,
     config: &Config,
     settings: &Settings,
-    watch: &mut dyn FnMut(&Epoch) -> Control,
+    from: Option<State>,
+    observe: &mut dyn FnMut(&Progress) -> Control,
+    save: &mut dyn FnMut(&State, &Youtube) -> Result<()>,
+    epoch: &mut dyn FnMut(&Epoch, &Youtube) -> Result<bool>,
 ) -> Result<Youtube> {
     config.check()?;
     settings.check()?;
@@ -123,45 +132,101 @@ pub fn fit(
         ));
     }
     let mut run = Run::new(config, settings, &catalogue, examples);
-    let (mut best, mut found, mut worse): (Option<Network>, f64, u32) = (None, -1.0, 0);
-    let (mut seen, mut seconds) = (0, 0.0);
-    for epoch in 1..=settings.epochs {
-        let start = Instant::now();
-        let order = run.examples.draw(&mut Rng::new(settings.seed, ORDER | u64::from(epoch)));
-        let mut loss = 0.0;
-        for batch in order.chunks(settings.batch) {
-            loss += run.step(batch);
+    if let Some(state) = from {
+        run.go_on(state)?;
+    }
+    let steps = per_epoch.div_ceil(settings.batch) as u32;
+    let mut clock = Clock::new(settings, per_epoch, u64::from(run.optimizer.step()));
+    for number in run.optimizer.step() / steps + 1..=settings.epochs {
+        let order = run.examples.draw(&mut Rng::new(settings.seed, ORDER | u64::from(number)));
+        let done = run.optimizer.step() - (number - 1) * steps;
+        let (mut loss, mut learned, mut control) = (0.0, 0, Control::Continue);
+        for batch in order.chunks(settings.batch).skip(done as usize) {
+            // The end of an epoch is looked at before a checkpoint: a run that goes on from there does not do it again.
+            if run.obey(std::mem::replace(&mut control, Control::Continue), &catalogue, save)? {
+                return Err(Error::Interrupted { checkpoint: None });
+            }
+            let start = Instant::now();
+            let of_batch = run.step(batch);
+            clock.seconds += start.elapsed().as_secs_f64();
+            loss += of_batch;
+            learned += batch.len();
             if !loss.is_finite() {
                 return Err(Error::data(
-                    format!("training diverged in step {} of epoch {epoch}", run.optimizer.step()),
+                    format!("training diverged in step {} of epoch {number}", run.optimizer.step()),
                     "lower the learning_rate, or set clip to 1",
                 ));
             }
+            control = clock.tick(number, batch.len(), of_batch, run.optimizer.rate(), observe);
         }
-        seen += order.len() as u64;
-        seconds += start.elapsed().as_secs_f64();
-        run.settle();
-        let measured = valid.map(|valid| {
-            let model = Youtube::new(run.network.frozen(), catalogue.clone());
-            let metrics = Measured::new(&rank(&model, valid, settings.threads), valid).metrics;
-            [metrics.hr[0], metrics.ndcg[0]]
-        });
-        let better = measured.is_none_or(|[_, ndcg]| ndcg > found);
-        if let Some([_, ndcg]) = measured {
-            if better {
-                (best, found, worse) = (Some(run.network.frozen()), ndcg, 0);
-            } else {
-                worse += 1;
-            }
-        }
-        let loss = loss / order.len() as f64;
-        let report = Epoch { epoch, loss, valid: measured, best: better, examples: seen, seconds };
-        let stop = matches!(watch(&report), Control::Stop);
-        if stop || (settings.patience > 0 && worse >= settings.patience) {
+        settle(&run.optimizer, &mut run.network);
+        let loss = loss / learned.max(1) as f64;
+        let report = Epoch { epoch: number, loss, examples: clock.examples, seconds: clock.seconds };
+        if !epoch(&report, &run.model(&run.network, &catalogue))? {
             break;
         }
+        if run.obey(control, &catalogue, save)? {
+            return Err(Error::Interrupted { checkpoint: None });
+        }
     }
-    Ok(Youtube::new(best.unwrap_or_else(|| run.network.frozen()), catalogue))
+    Ok(run.model(&run.network, &catalogue))
+}
+
+/// How often the observer is called; the first time sooner.
+const TICK: Duration = Duration::from_millis(100);
+const FIRST_TICK: Duration = Duration::from_millis(5);
+
+/// What is said of the progress.
+struct Clock<'a> {
+    settings: &'a Settings,
+    total: u64,
+    /// Examples so far, those of earlier processes included, and of this process.
+    examples: u64,
+    here: u64,
+    /// Seconds in steps.
+    seconds: f64,
+    next: Duration,
+    begun: Instant,
+    loss: (f64, usize),
+}
+
+impl<'a> Clock<'a> {
+    fn new(settings: &'a Settings, per_epoch: usize, steps: u64) -> Self {
+        let total = per_epoch as u64 * u64::from(settings.epochs);
+        let examples = (steps * settings.batch as u64).min(total);
+        let begun = Instant::now();
+        Self { settings, total, examples, here: 0, seconds: 0.0, next: FIRST_TICK, begun, loss: (0.0, 0) }
+    }
+
+    /// A step of `examples` has been made.
+    fn tick(
+        &mut self,
+        epoch: u32,
+        examples: usize,
+        loss: f64,
+        learning_rate: f32,
+        observe: &mut dyn FnMut(&Progress) -> Control,
+    ) -> Control {
+        self.examples += examples as u64;
+        self.here += examples as u64;
+        self.loss = (self.loss.0 + loss, self.loss.1 + examples);
+        let ended = self.examples >= self.total;
+        if self.begun.elapsed() < self.next && !ended {
+            return Control::Continue;
+        }
+        self.next = self.begun.elapsed() + TICK;
+        let (sum, count) = std::mem::take(&mut self.loss);
+        observe(&Progress {
+            epoch,
+            epochs: self.settings.epochs,
+            tokens: self.examples,
+            total_tokens: self.total,
+            loss: (count > 0).then(|| sum / count as f64),
+            learning_rate,
+            seconds: self.seconds,
+            tokens_per_second: self.here as f64 / self.seconds.max(1e-9),
+        })
+    }
 }
 
 impl<'a> Run<'a> {
@@ -198,13 +263,43 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// All rows as they are behind this step.
-    fn settle(&mut self) {
-        self.optimizer.settle(&mut self.network.input);
-        if let Some(output) = &mut self.network.output {
-            self.optimizer.settle(output);
+    fn model(&self, network: &Network, catalogue: &Catalogue) -> Youtube {
+        Youtube::new(network.frozen(), catalogue.clone(), self.settings.dim, &self.config.hidden)
+    }
+
+    /// Writes a checkpoint if one is wanted; returns whether to stop.
+    fn obey(
+        &mut self,
+        control: Control,
+        catalogue: &Catalogue,
+        save: &mut dyn FnMut(&State, &Youtube) -> Result<()>,
+    ) -> Result<bool> {
+        if control != Control::Continue {
+            // The run goes on from rows as they are: only the copy is settled.
+            let mut settled = self.network.clone();
+            settle(&self.optimizer, &mut settled);
+            save(&self.state(), &self.model(&settled, catalogue))?;
         }
-        self.optimizer.settle(&mut self.network.bias);
+        Ok(control == Control::Stop)
+    }
+
+    fn state(&mut self) -> State {
+        let parameters = self.network.parameters_mut().into_iter().flat_map(|parameter| parameter.state()).collect();
+        State { steps: self.optimizer.step(), parameters }
+    }
+
+    fn go_on(&mut self, state: State) -> Result<()> {
+        let wrong = || Error::data("the checkpoint is of another network", "delete it and train from the start");
+        let mut tables = state.parameters.into_iter();
+        for parameter in self.network.parameters_mut() {
+            let mut next = || tables.next().ok_or_else(wrong);
+            if !parameter.restore([next()?, next()?, next()?, next()?]) {
+                return Err(wrong());
+            }
+        }
+        self.network.turn();
+        self.optimizer.go_on_behind(state.steps);
+        Ok(())
     }
 
     /// Learns from a batch; returns the sum of its losses.
@@ -412,5 +507,14 @@ impl<'a> Run<'a> {
     }
 }
 
+/// All rows as they are behind this step.
+fn settle(optimizer: &Optimizer, network: &mut Network) {
+    optimizer.settle(&mut network.input);
+    if let Some(output) = &mut network.output {
+        optimizer.settle(output);
+    }
+    optimizer.settle(&mut network.bias);
+}
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

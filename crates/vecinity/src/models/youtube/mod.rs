@@ -10,8 +10,10 @@
 //! | `examples` | the next event from the past only; histories in the catalogue's numbers |
 //! | `network` | the parameters, and the way from a history to a user vector and back |
 //! | `losses` | which items a step is compared with, and the loss of a group |
-//! | `fit` | epochs of steps, validation, early stopping |
+//! | `fit` | epochs of steps, progress, stopping and going on |
+//! | `onnx` | the tower as a file for ONNX Runtime |
 //! | `score` | the trained model as a recommender |
+//! | `tower` | from a history to a user vector, which is what serving needs of it |
 //!
 //! The paper takes the mean of the history. **Position-weighted pools** (several learned softmax weightings over the
 //! last places, concatenated) with a **residual** from the pools to the user vector are ours; on ML-1M they are worth
@@ -22,9 +24,12 @@ mod examples;
 mod fit;
 mod losses;
 mod network;
+mod onnx;
 mod score;
+mod tower;
 
 pub use config::{Config, LossKind};
-pub use fit::{Epoch, fit, memory};
+pub use fit::{Epoch, State, fit, memory};
 pub use network::Network;
 pub use score::Youtube;
+pub use tower::Tower;

@@ -23,8 +23,8 @@ pub struct Network {
     pub(super) bias: Parameter,
     pub(super) pools: Pools,
     pub(super) layers: Vec<Linear>,
-    residual: bool,
-    biased: bool,
+    pub(super) residual: bool,
+    pub(super) biased: bool,
     /// The length of unit vectors: 1 / temperature; 0: vectors are as they are.
     pub(super) length: f32,
 }
@@ -88,7 +88,6 @@ impl Network {
             };
             layers.push(layer);
         }
-        let length = if config.temperature > 0.0 { 1.0 / config.temperature } else { 0.0 };
         let bias = Parameter::new(vec![0.0; items], 1, true);
         Self {
             items,
@@ -100,7 +99,7 @@ impl Network {
             layers,
             residual: config.residual,
             biased: config.bias,
-            length,
+            length: length(config),
         }
     }
 
@@ -114,6 +113,57 @@ impl Network {
             layers: self.layers.iter().map(Linear::frozen).collect(),
             ..*self
         }
+    }
+
+    /// The way from a history to a user alone.
+    pub(super) fn without_outputs(&self) -> Self {
+        Self {
+            input: self.input.frozen(),
+            output: None,
+            bias: Parameter::default(),
+            pools: self.pools.frozen(),
+            layers: self.layers.iter().map(Linear::frozen).collect(),
+            ..*self
+        }
+    }
+
+    /// The same from its parameters.
+    ///
+    /// * `input`: shape `[items + 1, width]`; `logits`: those of the pools.
+    pub(super) fn fixed(
+        config: &Config,
+        items: usize,
+        width: usize,
+        input: Vec<f32>,
+        logits: Vec<f32>,
+        layers: Vec<Linear>,
+    ) -> Self {
+        Self {
+            items,
+            width,
+            input: Parameter::fixed(input, width),
+            output: None,
+            bias: Parameter::default(),
+            pools: Pools::fixed(logits, config.mean, config.last, config.history),
+            layers,
+            residual: config.residual,
+            biased: config.bias,
+            length: length(config),
+        }
+    }
+
+    /// All parameters, in a fixed order.
+    pub(super) fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        let mut all = vec![&mut self.input, &mut self.bias];
+        all.extend(&mut self.output);
+        all.extend(self.pools.parameter_mut());
+        all.extend(self.layers.iter_mut().flat_map(|layer| [&mut layer.weights, &mut layer.bias]));
+        all
+    }
+
+    /// Takes over parameters that were changed from outside.
+    pub(super) fn turn(&mut self) {
+        self.layers.iter_mut().for_each(Linear::turn);
     }
 
     /// Output rows as they are, shape `[items, width]`.
@@ -289,6 +339,11 @@ impl Network {
             OutputGradient::Some { biases, .. } => optimizer.sparse(&mut self.bias, biases, scale),
         }
     }
+}
+
+/// The length of unit vectors, or 0.
+fn length(config: &Config) -> f32 {
+    if config.temperature > 0.0 { 1.0 / config.temperature } else { 0.0 }
 }
 
 /// What a batch wants of the output rows.

@@ -14,12 +14,15 @@ pub struct Youtube {
     pub(super) network: Network,
     pub(super) catalogue: Catalogue,
     weighting: Weighting,
+    /// Values in a vector without padding.
+    pub(super) dim: usize,
+    pub(super) hidden: Vec<usize>,
     /// Output rows, of length 1 if the network's vectors are; absent if they are the network's own.
     unit: Option<Vec<f32>>,
 }
 
 impl Youtube {
-    pub(super) fn new(network: Network, catalogue: Catalogue) -> Self {
+    pub(super) fn new(network: Network, catalogue: Catalogue, dim: usize, hidden: &[usize]) -> Self {
         let unit = (network.length > 0.0).then(|| {
             let rows = network.output_rows();
             let (mut unit, mut factors) = (vec![0.0; rows.len()], vec![0.0; network.items]);
@@ -27,7 +30,7 @@ impl Youtube {
             unit
         });
         let weighting = network.pools.weighting();
-        Self { network, catalogue, weighting, unit }
+        Self { network, catalogue, weighting, dim, hidden: hidden.to_vec(), unit }
     }
 
     /// The items that have a vector, rows of [`Histories::items`](crate::histories::Histories::items), rising.

@@ -1,5 +1,21 @@
 use super::*;
+use crate::eval::recommend::{Measured, rank};
 use crate::eval::recommend::{Query, Sequences};
+
+/// Trains in silence; `epoch` sees the model behind each epoch.
+fn silent(fold: &Fold, config: &Config, settings: &Settings, epoch: &mut dyn FnMut(&Youtube)) -> Result<Youtube> {
+    let mut each = |_: &Epoch, model: &Youtube| {
+        epoch(model);
+        Ok(true)
+    };
+    fit(fold, config, settings, None, &mut |_| Control::Continue, &mut |_, _| Ok(()), &mut each)
+}
+
+/// A network that has seen two epochs of walks over 25 items.
+pub(in super::super) fn trained(config: &Config, dim: usize) -> Youtube {
+    let settings = Settings { dim, epochs: 2, ..small().1 };
+    silent(&walks(60, 12, 25), config, &settings, &mut |_| {}).unwrap()
+}
 
 /// Walks on a circle of `items` places, each step one or two places on; the last place is asked for.
 fn walks(owners: usize, length: usize, items: usize) -> Fold {
@@ -38,13 +54,10 @@ fn every_loss_learns_where_a_walk_goes() {
     for loss in LOSSES {
         // Binary losses first have to learn that hardly any item is the next one.
         let epochs = if loss == LossKind::Gbce { 100 } else { 10 };
-        let settings = Settings { epochs, patience: 0, ..small().1 };
+        let settings = Settings { epochs, ..small().1 };
         let mut found = Vec::new();
-        let watch = &mut |epoch: &Epoch| {
-            found.push(epoch.valid.unwrap()[0]);
-            Control::Continue
-        };
-        fit(&fold, Some(&fold), &with(loss), &settings, watch).unwrap();
+        let mut measure = |model: &Youtube| found.push(Measured::new(&rank(model, &fold, 1), &fold).metrics.hr[0]);
+        silent(&fold, &with(loss), &settings, &mut measure).unwrap();
         // Two of sixty items can follow (some of the others are left out as known): chance is 0.25.
         assert!(found.iter().copied().fold(0.0, f64::max) > 0.95, "{loss:?}: {found:?}");
     }
@@ -69,7 +82,7 @@ fn a_tiny_set_is_memorised() {
     let fold = Fold { train, queries, counts };
     let (config, settings) = small();
     let settings = Settings { epochs: 300, weight_decay: 0.0, ..settings };
-    let model = fit(&fold, None, &config, &settings, &mut |_| Control::Continue).unwrap();
+    let model = silent(&fold, &config, &settings, &mut |_| {}).unwrap();
     let ranked = rank(&model, &fold, 1);
     assert!(ranked.ranks.iter().all(|ranks| ranks == &[1]), "{:?}", ranked.ranks);
 }
@@ -81,7 +94,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
         let bytes = |threads: usize| {
             let config = Config { dropout: 0.3, item_dropout: 0.1, ..with(loss) };
             let settings = Settings { epochs: 2, threads, clip: 1.0, ..small().1 };
-            let model = fit(&fold, None, &config, &settings, &mut |_| Control::Continue).unwrap();
+            let model = silent(&fold, &config, &settings, &mut |_| {}).unwrap();
             let users = model.user_vectors(&[&[1, 2, 3], &[], &[7]]);
             [users, model.item_vectors().to_vec(), model.item_biases().to_vec()]
                 .concat()
@@ -186,23 +199,56 @@ fn histories_of_one_event_are_refused() {
     train.push(&[1]);
     let fold = Fold { train, counts: vec![1, 1], ..Fold::default() };
     let (config, settings) = small();
-    let error = fit(&fold, None, &config, &settings, &mut |_| Control::Continue).unwrap_err();
+    let error = silent(&fold, &config, &settings, &mut |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "2 histories hold no event with one before it");
 }
 
 #[test]
-fn training_stops_when_validation_gets_no_better_and_keeps_the_best() {
-    let fold = walks(60, 8, 20);
+fn a_run_that_is_stopped_goes_on_to_the_same_bytes() {
+    let fold = walks(100, 12, 40);
+    for loss in LOSSES {
+        let config = Config { dropout: 0.3, item_dropout: 0.1, ..with(loss) };
+        let settings = Settings { epochs: 3, batch: 64, clip: 1.0, ..small().1 };
+        let bits = |model: &Youtube| {
+            let users = model.user_vectors(&[&[1, 2, 3], &[7]]);
+            let all = [&users, model.item_vectors(), model.item_biases()].concat();
+            all.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+        };
+        let whole = bits(&silent(&fold, &config, &settings, &mut |_| {}).unwrap());
+        let (mut state, mut runs, mut epochs) = (None, 0, Vec::new());
+        let model = loop {
+            runs += 1;
+            assert!(runs < 100);
+            let mut left = None;
+            // The observer is called behind the first five milliseconds, and at the end.
+            let mut observe = |_: &Progress| Control::Stop;
+            let mut save = |state: &State, _: &Youtube| {
+                left = Some(state.clone());
+                Ok(())
+            };
+            let mut epoch = |epoch: &Epoch, _: &Youtube| {
+                epochs.push(epoch.epoch);
+                Ok(true)
+            };
+            match fit(&fold, &config, &settings, state.take(), &mut observe, &mut save, &mut epoch) {
+                Ok(model) => break model,
+                Err(Error::Interrupted { .. }) => state = left,
+                Err(other) => panic!("{other}"),
+            }
+        };
+        assert!(bits(&model) == whole, "{loss:?} after {runs} runs");
+    }
+}
+
+#[test]
+fn the_caller_ends_training_behind_an_epoch() {
     let (config, settings) = small();
-    let settings = Settings { epochs: 200, patience: 2, learning_rate: 0.05, ..settings };
-    let mut epochs = Vec::new();
-    let watch = &mut |epoch: &Epoch| {
-        epochs.push(*epoch);
-        Control::Continue
+    let mut seen = 0;
+    let mut epoch = |epoch: &Epoch, _: &Youtube| {
+        seen = epoch.epoch;
+        Ok(epoch.epoch < 3)
     };
-    let model = fit(&fold, Some(&fold), &config, &settings, watch).unwrap();
-    let best = epochs.iter().map(|e| e.valid.unwrap()[1]).fold(0.0, f64::max);
-    assert!(epochs.len() < 200 && epochs.iter().rev().take(2).all(|e| !e.best));
-    let measured = Measured::new(&rank(&model, &fold, 1), &fold);
-    assert_eq!(measured.metrics.ndcg[0], best);
+    let fold = walks(60, 8, 20);
+    fit(&fold, &config, &settings, None, &mut |_| Control::Continue, &mut |_, _| Ok(()), &mut epoch).unwrap();
+    assert_eq!(seen, 3);
 }

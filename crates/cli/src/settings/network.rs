@@ -1,0 +1,106 @@
+//! The flags of networks.
+
+use super::set;
+use clap::Args;
+use vecinity::models::youtube;
+
+/// What only networks have.
+#[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Network (--model youtube)")]
+pub(super) struct Network {
+    /// Items of a history that are looked at, the newest ones [default: 20].
+    #[arg(long, value_name = "N")]
+    history: Option<usize>,
+    /// Learned weightings of their places; each gives a mean of the history [default: 4].
+    #[arg(long, value_name = "N")]
+    pools: Option<usize>,
+    /// The plain mean of the history as a further pool, as in the paper.
+    #[arg(long)]
+    mean: bool,
+    /// The newest item alone as a further pool.
+    #[arg(long)]
+    last: bool,
+    /// Widths of the ReLU layers, such as 512,256; or none [default: 256].
+    #[arg(long, value_name = "N,...|none", value_parser = widths)]
+    hidden: Option<Widths>,
+    /// Share of the values left out at random in training [default: 0.2].
+    #[arg(long, value_name = "X")]
+    dropout: Option<f32>,
+    /// Share of the items of a history left out at random in training [default: 0].
+    #[arg(long, value_name = "X")]
+    item_dropout: Option<f32>,
+    /// Items have one vector for histories and answers.
+    #[arg(long)]
+    tied: bool,
+    /// Scores are cosines divided by this; 0: products [default: 0].
+    #[arg(long, value_name = "X")]
+    temperature: Option<f32>,
+    /// Examples of an owner in an epoch, at most, drawn anew each time; 0: all [default: 0].
+    #[arg(long, value_name = "N")]
+    per_owner: Option<usize>,
+    /// Examples of a step [default: 1024].
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// What weights lose at each step, times the rate [default: 0.01].
+    #[arg(long, value_name = "X")]
+    weight_decay: Option<f32>,
+    /// Gradients of a larger norm are scaled down to it; 0: none are [default: 0].
+    #[arg(long, value_name = "X")]
+    clip: Option<f32>,
+}
+
+/// Widths of layers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Widths(Vec<usize>);
+
+fn widths(text: &str) -> Result<Widths, String> {
+    if text == "none" {
+        return Ok(Widths(Vec::new()));
+    }
+    let number = |part: &str| {
+        part.trim().parse().map_err(|_| format!("'{part}' is no width; expected such as 512,256, or none"))
+    };
+    text.split(',').map(number).collect::<Result<_, _>>().map(Widths)
+}
+
+impl Network {
+    pub(super) fn apply(&self, model: &mut youtube::Config) {
+        set(&mut model.history, self.history.as_ref());
+        set(&mut model.pools, self.pools.as_ref());
+        set(&mut model.hidden, self.hidden.as_ref().map(|widths| &widths.0));
+        set(&mut model.dropout, self.dropout.as_ref());
+        set(&mut model.item_dropout, self.item_dropout.as_ref());
+        set(&mut model.temperature, self.temperature.as_ref());
+        set(&mut model.per_owner, self.per_owner.as_ref());
+        set(&mut model.batch, self.batch.as_ref());
+        set(&mut model.weight_decay, self.weight_decay.as_ref());
+        set(&mut model.clip, self.clip.as_ref());
+        model.mean |= self.mean;
+        model.last |= self.last;
+        model.tied |= self.tied;
+    }
+
+    /// The names of those that were given.
+    pub(super) fn given(&self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            ("history", self.history.is_some()),
+            ("pools", self.pools.is_some()),
+            ("hidden", self.hidden.is_some()),
+            ("dropout", self.dropout.is_some()),
+            ("item_dropout", self.item_dropout.is_some()),
+            ("temperature", self.temperature.is_some()),
+            ("per_owner", self.per_owner.is_some()),
+            ("batch", self.batch.is_some()),
+            ("weight_decay", self.weight_decay.is_some()),
+            ("clip", self.clip.is_some()),
+            ("mean", self.mean),
+            ("last", self.last),
+            ("tied", self.tied),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
+    }
+
+    pub(super) fn first_given(&self) -> Option<&'static str> {
+        self.given().next()
+    }
+}

@@ -1,0 +1,293 @@
+//! From a history to a user vector: all that serving needs of the network.
+//!
+//! Items are rows of a matrix, and a user is a row beside them: what comes next has the largest product. A bias is one more
+//! value of an item, against a 1 in the user's vector, so that any index of dot products serves both.
+
+use super::network::{Network, Trace};
+use super::{Config, Youtube};
+use crate::deep::{GROUP, LANES, Linear, Weighting, padded};
+use crate::embeddings::Matrix;
+use crate::error::{Error, Result};
+use vecinity_kernel::SharedRows;
+
+/// The part of a trained network that makes user vectors.
+#[derive(Debug, Clone)]
+pub struct Tower {
+    network: Network,
+    weighting: Weighting,
+    /// Values of a vector without padding and bias.
+    dim: usize,
+    hidden: Vec<usize>,
+}
+
+impl Youtube {
+    /// The tower.
+    #[must_use]
+    pub fn tower(&self) -> Tower {
+        let network = self.network.without_outputs();
+        Tower { weighting: network.pools.weighting(), network, dim: self.dim, hidden: self.hidden.clone() }
+    }
+
+    /// The items as they are served: rows of the input and of the output table, shape `[items, tower().dim()]`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is no memory.
+    pub fn tables(&self) -> Result<(SharedRows, SharedRows)> {
+        let (network, biased) = (&self.network, self.network.biased);
+        let dim = self.dim + usize::from(biased);
+        let table = |rows: &[f32], last: &dyn Fn(usize) -> f32| -> Result<SharedRows> {
+            let mut table = SharedRows::zeroed(network.items, dim).map_err(Error::io("memory", "allocate"))?;
+            for (row, values) in rows.chunks_exact(network.width).take(network.items).enumerate() {
+                let to = table.row_mut(row);
+                to[..self.dim].copy_from_slice(&values[..self.dim]);
+                if biased {
+                    to[self.dim] = last(row);
+                }
+            }
+            Ok(table)
+        };
+        let biases = self.item_biases();
+        Ok((table(&network.input.values, &|_| 0.0)?, table(self.item_vectors(), &|row| biases[row])?))
+    }
+}
+
+impl Tower {
+    /// Values of a user vector: those of the network, and a 1 if items have a bias.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim + usize::from(self.network.biased)
+    }
+
+    /// How many of the newest items of a history it looks at.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.network.pools.places()
+    }
+
+    /// Writes the vectors of users, shape `[histories.len(), dim()]`.
+    ///
+    /// * `histories`: rows of the input table, oldest first.
+    ///
+    /// # Panics
+    /// If a row does not exist or `to` has another shape.
+    pub fn users(&self, histories: &[&[u32]], to: &mut [f32]) {
+        let (dim, width, places) = (self.dim(), self.network.width, self.places());
+        let mut trace = Trace::default();
+        for (histories, to) in histories.chunks(GROUP).zip(to.chunks_mut(GROUP * dim)) {
+            let newest = histories.iter().map(|history| &history[history.len().saturating_sub(places)..]);
+            let users = histories.len().next_multiple_of(LANES);
+            self.network.forward(&self.weighting, newest, users, None, &mut trace);
+            for (user, to) in trace.users.chunks_exact(width).zip(to.chunks_exact_mut(dim)) {
+                to[..self.dim].copy_from_slice(&user[..self.dim]);
+                to[self.dim..].fill(1.0);
+            }
+        }
+    }
+
+    /// Values of a vector without that of the bias.
+    pub(super) fn width(&self) -> usize {
+        self.dim
+    }
+
+    pub(super) fn residual(&self) -> bool {
+        self.network.residual
+    }
+
+    /// The length of user vectors; 0: they are as they are.
+    pub(super) fn length(&self) -> f32 {
+        self.network.length
+    }
+
+    /// Rows of the items and one of zeros, shape `[items + 1, width()]`; and logits of all pools, those that are not learned
+    /// included, shape `[pools, places()]`.
+    pub(super) fn served(&self) -> (Vec<f32>, Vec<f32>) {
+        let Network { input, pools, width, .. } = &self.network;
+        let rows = input.values.chunks_exact(*width).flat_map(|row| &row[..self.dim]).copied().collect();
+        let mut logits = pools.logits().to_vec();
+        let (mean, last) = pools.fixed_ones();
+        if mean {
+            logits.extend(vec![0.0; pools.places()]);
+        }
+        if last {
+            logits.extend((0..pools.places()).map(|place| if place == 0 { 0.0 } else { -1e9 }));
+        }
+        (rows, logits)
+    }
+
+    /// Its parameters by name, without padding: `pools` [learned, places], and for each layer `layer0.weight` [inputs, outputs] and
+    /// `layer0.bias` [1, outputs]. The first layer reads the pools one behind the other.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(String, Matrix)> {
+        let pools = &self.network.pools;
+        let mut all = Vec::new();
+        if !pools.logits().is_empty() {
+            let rows = pools.logits().len() / pools.places();
+            all.push(("pools".to_owned(), Matrix::new(rows, pools.places(), pools.logits().to_vec())));
+        }
+        for (number, layer) in self.network.layers.iter().enumerate() {
+            let shape = Shape::of(number, pools.len(), self.dim, &self.hidden);
+            let weights = shape.squeezed(&layer.weights.values);
+            let bias = layer.bias.values[..shape.outputs].to_vec();
+            all.push((format!("layer{number}.weight"), Matrix::new(shape.inputs(), shape.outputs, weights)));
+            all.push((format!("layer{number}.bias"), Matrix::new(1, shape.outputs, bias)));
+        }
+        all
+    }
+
+    /// The names of the parameters of a network with these settings, in the order of [`Tower::parameters`].
+    #[must_use]
+    pub fn names(config: &Config) -> Vec<String> {
+        let pools = (config.pools > 0).then(|| "pools".to_owned());
+        let layers = (0..=config.hidden.len()).flat_map(|n| [format!("layer{n}.weight"), format!("layer{n}.bias")]);
+        pools.into_iter().chain(layers).collect()
+    }
+
+    /// A tower from its parameters, as [`Tower::parameters`] names them, and the input table.
+    ///
+    /// # Errors
+    /// What `parameter` returns, and [`Error::Data`] for a shape that does not fit the settings.
+    pub fn new(config: &Config, input: &Matrix, parameter: &dyn Fn(&str) -> Result<Matrix>) -> Result<Self> {
+        config.check()?;
+        let dim = input.dim().saturating_sub(usize::from(config.bias));
+        let of_shape = |name: &str, rows: usize, columns: usize| {
+            let matrix = parameter(name)?;
+            if (matrix.rows(), matrix.dim()) == (rows, columns) {
+                return Ok(matrix.as_slice().to_vec());
+            }
+            let what =
+                format!("{name} has the shape [{}, {}], expected [{rows}, {columns}]", matrix.rows(), matrix.dim());
+            Err(Error::data(what, "the model is damaged: train it again"))
+        };
+        if dim == 0 {
+            return Err(Error::data("vectors without values", "the model is damaged: train it again"));
+        }
+        let logits = if config.pools > 0 { of_shape("pools", config.pools, config.history)? } else { Vec::new() };
+        let pools = config.pools + usize::from(config.mean) + usize::from(config.last);
+        let mut layers = Vec::new();
+        for number in 0..=config.hidden.len() {
+            let shape = Shape::of(number, pools, dim, &config.hidden);
+            let weights = of_shape(&format!("layer{number}.weight"), shape.inputs(), shape.outputs)?;
+            let mut bias = of_shape(&format!("layer{number}.bias"), 1, shape.outputs)?;
+            bias.resize(padded(shape.outputs), 0.0);
+            layers.push(Linear::fixed(shape.spread(&weights), bias));
+        }
+        let width = padded(dim);
+        // A row of zeros behind the last stands for an unknown item.
+        let mut rows = vec![0.0; (input.rows() + 1) * width];
+        for (to, row) in rows.chunks_exact_mut(width).zip(input.as_slice().chunks_exact(input.dim())) {
+            to[..dim].copy_from_slice(&row[..dim]);
+        }
+        let network = Network::fixed(config, input.rows(), width, rows, logits, layers);
+        Ok(Self { weighting: network.pools.weighting(), network, dim, hidden: config.hidden.clone() })
+    }
+}
+
+/// How the rows of a layer's weights lie: in `blocks` of `used` rows, each padded.
+struct Shape {
+    blocks: usize,
+    used: usize,
+    outputs: usize,
+}
+
+impl Shape {
+    fn of(layer: usize, pools: usize, dim: usize, hidden: &[usize]) -> Self {
+        let outputs = hidden.get(layer).copied().unwrap_or(dim);
+        match layer.checked_sub(1) {
+            None => Self { blocks: pools, used: dim, outputs },
+            Some(before) => Self { blocks: 1, used: hidden[before], outputs },
+        }
+    }
+
+    fn inputs(&self) -> usize {
+        self.blocks * self.used
+    }
+
+    /// The padded rows that are in use, with where each stands without padding.
+    fn rows(&self) -> impl Iterator<Item = usize> {
+        let (used, padded) = (self.used, padded(self.used));
+        (0..self.blocks).flat_map(move |block| (0..used).map(move |row| block * padded + row))
+    }
+
+    fn squeezed(&self, weights: &[f32]) -> Vec<f32> {
+        let width = padded(self.outputs);
+        self.rows().flat_map(|row| &weights[row * width..][..self.outputs]).copied().collect()
+    }
+
+    fn spread(&self, weights: &[f32]) -> Vec<f32> {
+        let width = padded(self.outputs);
+        let mut all = vec![0.0; self.blocks * padded(self.used) * width];
+        for (row, weights) in self.rows().zip(weights.chunks_exact(self.outputs)) {
+            all[row * width..][..self.outputs].copy_from_slice(weights);
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fit::tests::trained;
+    use super::*;
+
+    fn configs() -> Vec<Config> {
+        let one = Config { history: 5, hidden: vec![20], dropout: 0.0, ..Config::default() };
+        vec![
+            Config { mean: true, last: true, hidden: vec![20, 9], ..one.clone() },
+            Config { bias: false, temperature: 0.5, tied: true, ..one.clone() },
+            Config { pools: 0, mean: true, hidden: vec![], residual: false, ..one },
+        ]
+    }
+
+    #[test]
+    fn products_with_the_served_items_are_the_scores_of_the_network() {
+        for config in configs() {
+            let model = trained(&config, 12);
+            let tower = model.tower();
+            let (_, output) = model.tables().unwrap();
+            let histories: [&[u32]; 3] = [&[1, 2, 3, 4, 5, 6, 7], &[9], &[8, 2]];
+            let mut users = vec![0.0; 3 * tower.dim()];
+            tower.users(&histories, &mut users);
+            let wide = model.user_vectors(&histories);
+            let mut item = vec![0.0; tower.dim()];
+            for (user, wide) in users.chunks_exact(tower.dim()).zip(wide.chunks_exact(model.width())) {
+                for (row, (vector, bias)) in
+                    model.item_vectors().chunks_exact(model.width()).zip(model.item_biases()).enumerate()
+                {
+                    output.read_into(row, &mut item);
+                    let served: f32 = user.iter().zip(&item).map(|(a, b)| a * b).sum();
+                    let own: f32 = wide.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>() + bias;
+                    assert!((served - own).abs() < 1e-4, "{served} {own}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tower_survives_its_parameters_and_users_do_not_depend_on_their_company() {
+        for config in configs() {
+            let model = trained(&config, 12);
+            let (tower, (input, _)) = (model.tower(), model.tables().unwrap());
+            let mut values = vec![0.0; input.rows() * input.dim()];
+            values.chunks_exact_mut(input.dim()).enumerate().for_each(|(row, to)| input.read_into(row, to));
+            let input = Matrix::new(input.rows(), input.dim(), values);
+            let all = tower.parameters();
+            assert_eq!(all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), Tower::names(&config));
+            let find = |name: &str| Ok(all.iter().find(|(known, _)| known == name).unwrap().1.clone());
+            let again = Tower::new(&config, &input, &find).unwrap();
+            let histories: Vec<Vec<u32>> =
+                (0..300u32).map(|at| (0..at % 9).map(|i| (at + 3 * i) % 20).collect()).collect();
+            let histories: Vec<&[u32]> = histories.iter().map(Vec::as_slice).collect();
+            let (mut one, mut two) = (vec![0.0; 300 * tower.dim()], vec![0.0; 300 * tower.dim()]);
+            tower.users(&histories, &mut one);
+            again.users(&histories, &mut two);
+            assert_eq!(one, two);
+            let mut alone = vec![0.0; tower.dim()];
+            for at in [0, 1, 127, 128, 299] {
+                tower.users(&histories[at..=at], &mut alone);
+                assert_eq!(alone, one[at * tower.dim()..][..tower.dim()], "{at}");
+            }
+            let wrong = |name: &str| find(name).map(|matrix| Matrix::new(1, 1, vec![matrix.as_slice()[0]]));
+            let message = Tower::new(&config, &input, &wrong).unwrap_err().to_string();
+            assert!(message.contains("has the shape [1, 1], expected"), "{message}");
+        }
+    }
+}
