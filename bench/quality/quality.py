@@ -40,30 +40,46 @@ TASKS = [
     Task("online-retail, basket", "online-retail", "basket", "baskets.txt.gz", ("--kind", "set")),
     Task("online-retail, time", "online-retail", "temporal", "interactions.tsv.gz", ("--kind", "set", "--holdout", "time")),
     Task("recipes, basket", "recipes-flavornetwork", "basket", "interactions.tsv.gz"),
+    Task("ml-100k, last, network", "ml-100k", "loo", "interactions.tsv.gz", ("--model", "youtube")),
+    Task("ml-1m, last, network", "ml-1m", "loo", "interactions.tsv.gz", ("--model", "youtube")),
 ]
 
 
 def main() -> None:
     options = arguments()
+    if unknown := set(options.only) - {task.name for task in TASKS}:
+        raise SystemExit(f"--only: unknown {'; '.join(sorted(unknown))}")
     program = options.vecinity or build()
-    tasks = [task for task in TASKS if not options.only or task.data in options.only or task.name in options.only]
+    tasks = [task for task in TASKS if not options.only or task.name in options.only]
     with tempfile.TemporaryDirectory() as folder:
         results = [run(program, task, seed, Path(folder)) for task in tasks for seed in options.seeds]
     facts = machine.describe()
-    record = {"date": datetime.date.today().isoformat(), "machine": facts, "results": results}
+    date = datetime.date.today().isoformat()
+    path = ROOT / "bench" / "record" / machine.slug(facts) / f"{date}-quality.json"
+    if not options.no_record:
+        results = merged(path, results)
+    record = {"date": date, "machine": facts, "results": results}
     table = markdown(facts, results)
     print(table)
     if not options.no_record:
-        path = ROOT / "bench" / "record" / machine.slug(facts) / f"{record['date']}-quality.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n")
         path.with_suffix(".md").write_text(table)
         print(f"record: {path.relative_to(ROOT)}")
 
 
+def merged(path: Path, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With the results of earlier runs of the day; a new one replaces the old one of the same task and seed."""
+    old = json.loads(path.read_text())["results"] if path.exists() else []
+    new = {(result["task"], result["seed"]) for result in results}
+    together = [*(result for result in old if (result["task"], result["seed"]) not in new), *results]
+    order = [task.name for task in TASKS]
+    return sorted(together, key=lambda result: (order.index(result["task"]), result["seed"]))
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/quality/run", description=__doc__)
-    parser.add_argument("--only", type=lambda text: text.split(";"), default=[], help="data sets or tasks, by ;")
+    parser.add_argument("--only", type=lambda text: text.split(";"), default=[], help=f"tasks, by semicolons, of: {'; '.join(task.name for task in TASKS)}")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[1, 2, 3, 4, 5])
     parser.add_argument("--vecinity", type=Path, help="a binary to use in place of a fresh release build")
     parser.add_argument("--no-record", action="store_true")

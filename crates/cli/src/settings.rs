@@ -68,7 +68,8 @@ struct Learning {
     /// Keep all windows at their full size instead of drawing each from 1 to N.
     #[arg(long)]
     fixed_window: bool,
-    /// Learn a token only from those before it: what comes next. The default for sequences; say false for both sides.
+    /// Learn a token only from those before it: what comes next. The default for sequences, unless many events share their
+    /// time; say false for both sides.
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     directed: Option<bool>,
     /// Noise tokens for each pair [default: 5 for text, 10 for items]. Of networks: items drawn for a step [default: 4096].
@@ -254,6 +255,12 @@ impl Settings {
         ];
         let learning = all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
         learning.chain(self.network.given()).map(str::to_owned).collect()
+    }
+
+    /// Whether a flag, a variable or the file says which contexts are learned from.
+    pub(crate) fn says_directed(&self) -> Result<bool> {
+        let file = self.config.as_deref().map(File::read).transpose()?;
+        Ok(self.learning.directed.is_some() || file.is_some_and(|file| file.says("model", "directed")))
     }
 
     /// The whole configuration: flags over the file over the profile of the kind.

@@ -9,7 +9,7 @@ use crate::table;
 use anyhow::Result;
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vecinity::config::Kind;
 use vecinity::error::{counted, grouped};
 use vecinity::train::{Control, Progress};
@@ -59,6 +59,9 @@ pub(crate) struct Tune {
     settings: Settings,
 }
 
+/// Trials that take longer show their progress.
+const SHORT: Duration = Duration::from_secs(10);
+
 /// A share such as `10%` or `0.1`.
 fn share(text: &str) -> Result<f64, String> {
     let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
@@ -102,6 +105,7 @@ impl Tune {
             output,
             shown: self.progress.shows(),
             space: None,
+            begun: Instant::now(),
         };
         let result = tune(&items.histories, &items.config, &options, &mut watcher);
         watcher.reporter.end();
@@ -180,6 +184,8 @@ struct Watcher {
     output: Output,
     shown: bool,
     space: Option<Space>,
+    /// When the trial began.
+    begun: Instant,
 }
 
 impl Watcher {
@@ -209,8 +215,15 @@ impl Watch for Watcher {
         self.space = Some(space.clone());
     }
 
+    fn trying(&mut self, _: &str, _: Rung) {
+        self.begun = Instant::now();
+    }
+
     fn observe(&mut self, progress: &Progress) -> Control {
-        self.reporter.step(progress);
+        // Short trials are lines of their own.
+        if self.begun.elapsed() > SHORT {
+            self.reporter.step(progress);
+        }
         if self.interrupt.requested() { Control::Stop } else { Control::Continue }
     }
 

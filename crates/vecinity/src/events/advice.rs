@@ -7,7 +7,23 @@ use crate::error::grouped;
 /// Of ratings that people give one after the other (ML-100K) half share their second; of invoices 96 %.
 const SETS: f64 = 0.8;
 
+/// From this share on what comes next is not always known, and contexts on both sides say more than those before. ML-100K (51 %
+/// share their second): NDCG@10 on validation .129 against .119; ML-1M (none do): HR@10 .249 against .267.
+const VAGUE: f64 = 0.25;
+
 impl Report {
+    /// Why contexts on both sides are to be learned from, if the order is too vague for what comes next.
+    #[must_use]
+    pub fn vague_order(&self) -> Option<String> {
+        let vague = self.time_unit.is_some() && self.same_time >= VAGUE;
+        vague.then(|| {
+            format!(
+                "{:.0} % of neighbouring events share their time, so contexts count on both sides",
+                100.0 * self.same_time
+            )
+        })
+    }
+
     /// Why the events are sets rather than sequences, if they are.
     #[must_use]
     pub fn sets(&self) -> Option<String> {
@@ -90,6 +106,9 @@ mod tests {
             "96 % of neighbouring events have the same time: they are sets, such as baskets"
         );
         assert_eq!(Report { same_time: 0.5, ..report.clone() }.sets(), None);
+        let vague = Report { same_time: 0.5, ..report.clone() }.vague_order().unwrap();
+        assert!(vague.starts_with("50 % of neighbouring events share their time"), "{vague}");
+        assert_eq!(Report { same_time: 0.1, ..report.clone() }.vague_order(), None);
         let orders = Report { columns: vec!["order_id -> session".into()], ..Report::default() };
         assert_eq!(orders.sets().unwrap(), "'order_id' names baskets, whose order means nothing");
         assert_eq!(Report { columns: vec!["session -> session".into()], ..Report::default() }.sets(), None);

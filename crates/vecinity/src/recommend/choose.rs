@@ -1,9 +1,9 @@
 //! The recipe with the best NDCG@10 on validation.
 //!
-//! In steps, each from the best of the step before: matrices, metric and memory; popularity; then the blend.
+//! In steps, each from the best of the step before: matrices, metric and memory; popularity, if it helps; then the blend.
 //! Each table is first asked alone, to find its memory. The blend begins with the best of vectors and tables alone;
-//! what helps most is added, as long as it helps by more than chance (a standard error, query by query): the best of
-//! many recipes on few queries is easily a lucky one.
+//! what helps most is added, as long as it helps. To help is to be better by more than chance (a standard error, query by
+//! query): the best of many recipes on few queries is easily a lucky one.
 
 use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::{OnItems, Recommender};
@@ -82,11 +82,13 @@ pub fn choose(
     let asked = model.asked(start.clone(), Vec::new());
     // Cosines are small beside logarithms of counts.
     let scale = if start.metric == Metric::Cosine { 0.1 } else { 1.0 };
+    let mut corrected = None;
     for popularity in [-0.25, 0.25, 0.5, 0.75, 1.0] {
         let recipe = Recipe { popularity: popularity * scale, ..start.clone() };
-        keep_better(&mut plain, search.attempt(&asked, recipe));
+        keep_better(&mut corrected, search.attempt(&asked, recipe));
     }
     let plain = plain.expect("recipes were tried");
+    let plain = corrected.filter(|corrected| corrected.beats(&plain)).unwrap_or(plain);
     let best = search.blend(&asked, &plain, &memories).trial();
     Choice { best, plain: plain.trial(), trials: search.trials }
 }

@@ -14,6 +14,7 @@ use vecinity::error::{grouped, shown};
 use vecinity::events::{self, Report};
 use vecinity::histories::Histories;
 use vecinity::model_dir::{self, NewModel, Origin};
+use vecinity::models::ModelConfig;
 use vecinity::recommend::{EpochReport, Evaluation, Learned, Stage, Watch, learn};
 use vecinity::train::{Beside, Checkpoint, Control, Progress, Resumed};
 
@@ -24,6 +25,8 @@ pub(crate) struct Items {
     pub(crate) report: Report,
     /// Why this kind, for people.
     pub(crate) kind: String,
+    /// Why contexts on both sides are learned from, if nobody said so.
+    order: Option<String>,
 }
 
 impl Items {
@@ -59,6 +62,14 @@ impl Items {
                 kind = format!("{why}; --kind sequence learns from the order all the same");
             }
         }
+        let mut order = None;
+        if let ModelConfig::Word2vec(model) = &mut config.model
+            && model.directed
+            && !settings.says_directed()?
+        {
+            order = report.vague_order();
+            model.directed = order.is_none();
+        }
         let histories = histories.learned_with(config.data.repeats, config.data.weighted);
         output.say(format_args!(
             "read    {} events, {} histories, {} items from {} file{}   {:.1} s",
@@ -69,7 +80,7 @@ impl Items {
             if report.files == 1 { "" } else { "s" },
             begun.elapsed().as_secs_f64()
         ));
-        let items = Self { config, histories, report, kind };
+        let items = Self { config, histories, report, kind, order };
         items.say(output);
         Ok(items)
     }
@@ -218,6 +229,9 @@ pub(crate) fn describe(items: &Items) -> Vec<(&'static str, String)> {
         ),
     ));
     lines.push(("kind", format!("{}   {}", items.config.data.kind.name(), items.kind)));
+    if let Some(why) = &items.order {
+        lines.push(("order", format!("{why}; --directed true learns what comes next only")));
+    }
     if report.bad_rows > 0 {
         let first: Vec<String> = report.bad.iter().take(3).map(ToString::to_string).collect();
         let more = if report.bad_rows > 3 { "; ..." } else { "" };
