@@ -50,10 +50,8 @@ fn verdict(page: &mut Page, tuned: &Tuned) {
         },
         Range { name: "the start", value: found.start, interval: [found.start, found.start], this: false },
     ];
-    let caption = format!(
-        "NDCG@10 of {} questions; the line is the 95 % interval of the difference",
-        grouped(found.questions as u64)
-    );
+    page.section("Asked anew", "Another seed, and up to ten thousand questions of validation.");
+    let caption = format!("NDCG@10 of {} questions; the line: 95 % of the difference", grouped(found.questions as u64));
     page.charts(&[(caption, ranges("NDCG@10 of the best and of the start", &rows))]);
 }
 
