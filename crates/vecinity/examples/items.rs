@@ -4,6 +4,7 @@
 //! items baseline ease|als|item-knn TRAIN ASKED LISTS THREADS
 //! items evaluate ITEMS QUERIES THREADS
 //! items neighbours ROWS DIM QUESTIONS THREADS
+//! items reference EVENTS HOLDOUT sequence|set LAMBDA SHRINK NEIGHBOURS
 //! ```
 //!
 //! `TRAIN` has the items of one owner a line; `ASKED` has an owner, a tab, and the items of a history; `LISTS` gets
@@ -13,10 +14,10 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::time::Instant;
 use vecinity::Vocab;
-use vecinity::baselines::{Als, AlsSettings, Ease, ItemKnn, Memory};
+use vecinity::baselines::{Als, AlsSettings, Ease, ItemKnn, Memory, Popularity};
 use vecinity::corpus::Source;
 use vecinity::embeddings::{Embeddings, Matrix};
-use vecinity::eval::recommend::{Fold, Measured, Query, Scorer, rank};
+use vecinity::eval::recommend::{Fold, Measured, Query, Scorer, Split, rank};
 use vecinity::events::{self, Format};
 use vecinity::histories::Histories;
 use vecinity::index::{Exact, Metric};
@@ -31,8 +32,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["neighbours", rows, dim, questions, threads] => {
             neighbours(rows.parse()?, dim.parse()?, questions.parse()?, threads.parse()?)
         }
+        ["reference", events, holdout, kind, lambda, shrink, neighbours] => {
+            reference(events, holdout, kind == "set", lambda.parse()?, shrink.parse()?, neighbours.parse()?)
+        }
         _ => Err("usage: items baseline KIND TRAIN ASKED LISTS THREADS | items evaluate ITEMS QUERIES THREADS | items neighbours \
-                  ROWS DIM QUESTIONS THREADS"
+                  ROWS DIM QUESTIONS THREADS | items reference EVENTS HOLDOUT KIND LAMBDA SHRINK NEIGHBOURS"
             .into()),
     }
 }
@@ -113,6 +117,28 @@ fn neighbours(rows: usize, dim: usize, questions: usize, threads: usize) -> Resu
         .collect();
     times.sort_by(f64::total_cmp);
     println!("{{\"median\": {:.4}, \"least\": {:.4}}}", times[times.len() / 2], times[0]);
+    Ok(())
+}
+
+/// HR@10 on test of baselines that need no choice, asked with whole histories.
+fn reference(
+    events: &str,
+    holdout: &str,
+    set: bool,
+    lambda: f32,
+    shrink: f32,
+    neighbours: usize,
+) -> Result<(), Box<dyn Error>> {
+    let grouping = if set { events::Grouping::Basket } else { events::Grouping::Owner };
+    let options = events::Options { threads: 2, grouping, ..events::Options::default() };
+    let (histories, _) = events::read(&[Source::File(events.into())], &options)?;
+    let fold = Split::new(&histories, holdout.parse()?)?.test;
+    let popularity: Box<dyn Scorer> = Box::new(Popularity::new(&fold.counts));
+    let knn: Box<dyn Scorer> = Box::new(ItemKnn::fit(&fold, shrink, neighbours, Memory::ALL, 2));
+    let ease: Box<dyn Scorer> = Box::new(Ease::fit(&fold, lambda, Memory::ALL, 2)?);
+    let hr = |scorer: &dyn Scorer| Measured::new(&rank(scorer, &fold, 2), &fold).metrics.hr[0];
+    let [popularity, knn, ease] = [popularity, knn, ease].map(|scorer| hr(&*scorer));
+    println!("{{\"popularity\": {popularity:.5}, \"item-knn\": {knn:.5}, \"ease\": {ease:.5}}}");
     Ok(())
 }
 
