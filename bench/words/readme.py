@@ -56,8 +56,8 @@ def render(record: Entry) -> str:
     lines += [
         "",
         f"{machine['cpu']}, {machine['cores']} cores, {record['date']}: training only, one thread, 100 dimensions, window 5, "
-        f"5 negatives, subsampling 1e-4, 3.2 M words, {rounds} round(s); accuracy after 5 epochs of 19 M words by one scorer "
-        "for all. `bench/words/run` measures it on your machine.",
+        f"5 negatives, subsampling 1e-4, 3.2 M words, {rounds} rounds; accuracy after 5 epochs of 19 M words by one scorer "
+        "for all, a dash where it was not taken on this machine. `bench/words/run` measures it on your machine.",
     ]
     return "\n".join(lines)
 

@@ -94,4 +94,10 @@ fn what_cannot_be_searched_is_refused() {
     let message = refused(folder, &["tune", "book.txt", "-o", "t.toml", "--kind", "text"]);
     assert!(message.contains("text has nothing held out"), "{message}");
     assert!(!folder.join("t.toml").exists());
+    let message = refused(folder, &["tune", "clicks.csv", "-o", "nowhere/t.toml"]);
+    assert!(message.contains("nowhere: no such folder"), "{message}");
+    fs::write(folder.join("mine.toml"), "[train]\ndim = 8\n").unwrap();
+    let message = refused(folder, &["tune", "clicks.csv", "-o", "mine.toml"]);
+    assert!(message.contains("will not be replaced"), "{message}");
+    assert_eq!(fs::read_to_string(folder.join("mine.toml")).unwrap(), "[train]\ndim = 8\n");
 }

@@ -90,13 +90,15 @@ impl Tune {
             let advice = "items are --kind sequence or set; of words, vecinity evaluate compares models";
             return Err(Error::data("text has nothing held out that settings could be chosen by", advice).into());
         }
+        let journal = self.output.with_extension("trials.jsonl");
+        self.check_output(&journal)?;
         let items = Items::read(config, guessed_kind, &self.settings, self.output.parent(), output)?;
         let options = Options {
             budget: self.budget,
             sample: self.sample,
             wanted: self.search,
             fixed: self.settings.fixed(),
-            journal: self.output.with_extension("trials.jsonl"),
+            journal,
             resume: self.resume,
         };
         let mut watcher = Watcher {
@@ -147,6 +149,21 @@ impl Tune {
                 "wrote   {settings}, {page}     Next:  vecinity train {data} -o NAME.model --config {settings}"
             )
         })
+    }
+}
+
+impl Tune {
+    /// Checks before a long search that its result can be written, and replaces nothing but that of a search.
+    fn check_output(&self, journal: &Path) -> Result<(), Error> {
+        let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(Error::input(folder, "no such folder", "make it, or choose another place for -o"));
+        }
+        if self.output.exists() && !journal.exists() {
+            let what = "exists and comes from no search that is here; it will not be replaced";
+            return Err(Error::input(self.output.as_path(), what, "choose another name, or remove it first"));
+        }
+        Ok(())
     }
 }
 
