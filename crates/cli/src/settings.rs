@@ -313,6 +313,9 @@ impl Settings {
         self.apply_train(&mut config, rate_is_told)?;
         self.apply_model(&mut config, all)?;
         config.train.check()?;
+        if config.data.weighted && matches!(config.model, ModelConfig::Youtube(_)) {
+            return Err(Error::setting("weighted", "given", "no such setting for --model youtube").into());
+        }
         Ok(config)
     }
 

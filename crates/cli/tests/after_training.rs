@@ -1,24 +1,12 @@
 //! What is asked of a trained model of items: report, compare, cluster, diff.
 
+mod common;
+
+use common::{answer, talk, vecinity};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::sync::OnceLock;
-
-fn vecinity(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vecinity")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn answer(folder: &Path, arguments: &[&str]) -> Value {
-    let output = vecinity(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", talk(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn talk(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// Users walk along a ring of thirty items, of which one has a hostile title; two models of it, and one of half the data.
 fn models() -> &'static Path {

@@ -1,25 +1,11 @@
 //! The commands that ask a model, from the outside: answers, messages, exit codes.
 
+mod common;
+
+use common::{answer, talk, vecinity};
 use serde_json::Value;
-use std::path::Path;
-use std::process::{Command, Output};
 
 const WORDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vecinity/tests/data/words");
-
-fn vecinity(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vecinity")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-/// The answer of a command that must succeed, as JSON.
-fn answer(folder: &Path, arguments: &[&str]) -> Value {
-    let output = vecinity(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", talk(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn talk(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// A model of made-up words, of which two have titles.
 fn model() -> tempfile::TempDir {

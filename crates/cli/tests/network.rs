@@ -1,41 +1,11 @@
 //! `vecinity train --model youtube` from the outside: the network on the same surface as every model.
 
+mod common;
+
+use common::{answer, circles, refused, talk, vecinity};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn vecinity(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vecinity")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn talk(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn answer(folder: &Path, arguments: &[&str]) -> Value {
-    let output = vecinity(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", talk(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn refused(folder: &Path, arguments: &[&str]) -> String {
-    let output = vecinity(folder, arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", talk(&output));
-    talk(&output)
-}
-
-/// Everybody goes through one of two circles of twelve.
-fn clicks(folder: &Path) {
-    let mut clicks = String::from("user,item,time\n");
-    for user in 0..300 {
-        let circle = if user % 2 == 0 { "a" } else { "b" };
-        for step in 0..8 {
-            clicks.push_str(&format!("u{user},{circle}{},{}\n", (user / 2 + step) % 12, 1000 + step));
-        }
-    }
-    fs::write(folder.join("clicks.csv"), clicks).unwrap();
-}
 
 const TRAIN: [&str; 12] = [
     "train",
@@ -60,7 +30,7 @@ fn train(folder: &Path, model: &str, more: &[&str]) -> Value {
 fn a_network_is_trained_measured_stored_and_asked() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    clicks(folder);
+    circles(folder);
     let done = train(folder, "m", &["--threads", "1", "--hidden", "40,20", "--history", "6"]);
     let rows = done["evaluation"]["rows"].as_array().unwrap();
     assert_eq!(rows[0]["settings"], "tower, dot, last 6 items");
@@ -105,6 +75,8 @@ fn a_network_is_trained_measured_stored_and_asked() {
         .unwrap();
     assert_eq!(listed.split(',').nth(1), Some(best.0.as_str()), "{listed}");
 
+    let message = refused(folder, &["export", "m", "--format", "onnx", "-o", "tower.onnx", "--users", "clicks.csv"]);
+    assert!(message.contains("users is given"), "{message}");
     let onnx = answer(folder, &["export", "m", "--format", "onnx", "-o", "tower.onnx"]);
     assert_eq!(onnx["files"][0], "tower.onnx");
     let bytes = fs::read(folder.join("tower.onnx")).unwrap();
@@ -119,7 +91,7 @@ fn a_network_is_trained_measured_stored_and_asked() {
 fn a_damaged_network_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    clicks(folder);
+    circles(folder);
     train(folder, "m", &[]);
     let path = folder.join("m/tower.safetensors");
     let mut bytes = fs::read(&path).unwrap();
@@ -136,11 +108,12 @@ fn a_damaged_network_is_noticed() {
 fn what_does_not_belong_to_a_network_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    clicks(folder);
+    circles(folder);
     fs::write(folder.join("sg.toml"), "[data]\nkind = \"sequence\"\n[model]\nfamily = \"word2vec\"\n").unwrap();
     for (more, expected) in [
         (&["--window", "3"][..], "window is given, expected no such setting for --model youtube"),
         (&["--subsample", "0.1"], "subsample is given"),
+        (&["--weighted"], "weighted is given"),
         (&["--loss", "hs"], "expected full, sampled, in-batch, mixed or gbce"),
         (&["--kind", "set"], "a network learns what comes next"),
         (&["--kind", "text"], "a network learns what comes next"),
@@ -157,6 +130,8 @@ fn what_does_not_belong_to_a_network_is_refused() {
     let message = refused(folder, &["train", "clicks.csv", "-o", "m", "--loss", "full"]);
     assert!(message.contains("ns or hs, or --model youtube"), "{message}");
     answer(folder, &["train", "clicks.csv", "-o", "sg", "--epochs", "1", "--progress", "none"]);
+    let message = refused(folder, &["export", "sg", "--format", "onnx"]);
+    assert!(message.contains("output is missing"), "{message}");
     let message = refused(folder, &["export", "sg", "--format", "onnx", "-o", "t.onnx"]);
     assert!(message.contains("the model has no network"), "{message}");
 }

@@ -1,39 +1,12 @@
 //! `vecinity recommend` from the outside: one history, files of histories, filters, and what goes wrong.
 
+mod common;
+
+use common::{answer_and_talk as answer, command, refused, talk, vecinity};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vecinity"));
-    command.args(arguments).current_dir(folder);
-    command
-}
-
-fn vecinity(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder, arguments).output().unwrap()
-}
-
-fn talk(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// The answer of a command that must succeed, as JSON, and what was said.
-fn answer(folder: &Path, arguments: &[&str]) -> (Value, String) {
-    let output = vecinity(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", talk(&output));
-    (serde_json::from_slice(&output.stdout).unwrap(), talk(&output))
-}
-
-/// The message of a command that must fail with code 2.
-fn refused(folder: &Path, arguments: &[&str]) -> String {
-    let output = vecinity(folder, arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", talk(&output));
-    assert!(output.stdout.is_empty());
-    talk(&output)
-}
+use std::process::Stdio;
 
 fn ids(answer: &Value) -> Vec<&str> {
     answer["results"].as_array().unwrap().iter().map(|result| result["id"].as_str().unwrap()).collect()

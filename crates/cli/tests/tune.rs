@@ -1,42 +1,9 @@
 //! `vecinity tune` from the outside: a search, what it writes, and what goes wrong.
 
-use serde_json::Value;
+mod common;
+
+use common::{answer, circles, refused};
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
-
-fn vecinity(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_vecinity")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn talk(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn answer(folder: &Path, arguments: &[&str]) -> Value {
-    let output = vecinity(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", talk(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The message of a command that must fail with code 2.
-fn refused(folder: &Path, arguments: &[&str]) -> String {
-    let output = vecinity(folder, arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", talk(&output));
-    talk(&output)
-}
-
-/// Everybody goes through one of two circles of twelve.
-fn clicks(folder: &Path) {
-    let mut clicks = String::from("user,item,time\n");
-    for user in 0..300 {
-        let circle = if user % 2 == 0 { "a" } else { "b" };
-        for step in 0..8 {
-            clicks.push_str(&format!("u{user},{circle}{},{}\n", (user / 2 + step) % 12, 1000 + step));
-        }
-    }
-    fs::write(folder.join("clicks.csv"), clicks).unwrap();
-}
 
 const SEARCH: [&str; 6] = ["--search", "epochs=1,20", "--search", "learning-rate=0.0001,0.05", "--progress", "none"];
 
@@ -44,7 +11,7 @@ const SEARCH: [&str; 6] = ["--search", "epochs=1,20", "--search", "learning-rate
 fn a_search_writes_settings_that_train_takes_and_a_page_about_them() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    clicks(folder);
+    circles(folder);
     let start = ["tune", "clicks.csv", "-o", "tuned.toml", "--threads", "1", "--dim", "16", "--holdout", "last"];
     let line = [&start[..], &SEARCH[..]].concat();
     let found = answer(folder, &line);
@@ -75,7 +42,7 @@ fn a_search_writes_settings_that_train_takes_and_a_page_about_them() {
 fn what_cannot_be_searched_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    clicks(folder);
+    circles(folder);
     fs::write(folder.join("book.txt"), "the cat sat on the mat, and the dog sat on the log\n".repeat(50)).unwrap();
     let tune = |more: &[&str]| refused(folder, &[&["tune", "clicks.csv", "-o", "t.toml"], more].concat());
     for (more, expected) in [
@@ -96,6 +63,11 @@ fn what_cannot_be_searched_is_refused() {
     assert!(!folder.join("t.toml").exists());
     let message = refused(folder, &["tune", "clicks.csv", "-o", "nowhere/t.toml"]);
     assert!(message.contains("nowhere: no such folder"), "{message}");
+    let message = refused(folder, &["tune", "clicks.csv", "-o", "t.html"]);
+    assert!(message.contains("expected a name such as tuned.toml"), "{message}");
+    fs::write(folder.join("index.html"), "mine").unwrap();
+    let message = refused(folder, &["tune", "clicks.csv", "-o", "index.toml"]);
+    assert!(message.contains("index.html: exists and comes from no search"), "{message}");
     fs::write(folder.join("mine.toml"), "[train]\ndim = 8\n").unwrap();
     let message = refused(folder, &["tune", "clicks.csv", "-o", "mine.toml"]);
     assert!(message.contains("will not be replaced"), "{message}");

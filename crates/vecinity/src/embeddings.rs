@@ -7,6 +7,7 @@ use crate::metadata::Metadata;
 use crate::vocab::Vocab;
 use std::ops::Range;
 use std::sync::Arc;
+use vecinity_kernel::SharedRows;
 use vecinity_kernel::mapped::Mapped;
 
 /// Rows of `f32`, row-major and without padding: in memory of its own, or mapped from a file.
@@ -33,6 +34,28 @@ impl Matrix {
     pub fn new(rows: usize, dim: usize, values: Vec<f32>) -> Self {
         assert_eq!(Some(values.len()), rows.checked_mul(dim), "shape and length must agree");
         Self { rows, dim, values: Values::Owned(Arc::new(values)) }
+    }
+
+    /// A copy of a table in training; while threads train, a mixture of old and new values.
+    #[must_use]
+    pub fn copied(table: &SharedRows) -> Self {
+        let mut values = vec![0.0; table.rows() * table.dim()];
+        for (row, to) in values.chunks_exact_mut(table.dim().max(1)).enumerate() {
+            table.read_into(row, to);
+        }
+        Self::new(table.rows(), table.dim(), values)
+    }
+
+    /// A copy as a table for training.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is no memory.
+    pub fn to_table(&self) -> Result<SharedRows> {
+        let mut table = SharedRows::zeroed(self.rows, self.dim).map_err(Error::io("memory", "allocate"))?;
+        for row in 0..self.rows {
+            table.row_mut(row).copy_from_slice(self.row(row));
+        }
+        Ok(table)
     }
 
     /// A matrix in the bytes `range` of a mapped file (this machine's byte order).

@@ -6,6 +6,7 @@ use vecinity::baselines::BaselineKind;
 use vecinity::config::{Config, Kind};
 use vecinity::corpus::Source;
 use vecinity::histories::Histories;
+use vecinity::models::Tower;
 use vecinity::recommend::{EpochReport, Evaluation, Learned, Stage, Watch, learn};
 use vecinity::rng::Rng;
 use vecinity::train::{Beside, Checkpoint, Control, Progress, Resumed};
@@ -27,11 +28,9 @@ fn histories() -> Histories {
     events::read(&[Source::File(path)], &events::Options::default()).unwrap().0
 }
 
-fn config() -> Config {
-    let mut config = Config::profile(Kind::Sequence);
-    // Epochs that last: a run is looked at behind its first five milliseconds.
-    config.train.dim = 400;
-    config.train.epochs = 6;
+fn config(mut config: Config, dim: usize, epochs: u32) -> Config {
+    config.train.dim = dim;
+    config.train.epochs = epochs;
     config.evaluate.holdout = Some("time:0.2".parse().unwrap());
     config.evaluate.baselines = Some(vec![BaselineKind::Popularity, BaselineKind::NextItem]);
     config
@@ -81,19 +80,32 @@ fn stored(learned: &Learned) -> (Vec<u32>, String) {
             bits.extend(row.iter().map(|value| value.to_bits()));
         }
     }
+    for (_, matrix) in learned.tower.iter().flat_map(Tower::parameters) {
+        bits.extend(matrix.as_slice().iter().map(|value| value.to_bits()));
+    }
     (bits, serde_json::to_string(&(&learned.recipe, &learned.metrics)).unwrap())
 }
 
 #[test]
 fn a_run_that_is_stopped_in_every_stage_gives_the_same_model_and_the_same_figures() {
-    let (histories, config) = (histories(), config());
+    // Epochs that last: a run is looked at behind its first five milliseconds.
+    same_if_stopped(&config(Config::profile(Kind::Sequence), 400, 6));
+}
+
+#[test]
+fn a_network_that_is_stopped_in_every_stage_is_the_same_too() {
+    same_if_stopped(&config(Config::network(), 16, 3));
+}
+
+fn same_if_stopped(config: &Config) {
+    let histories = histories();
     let folder = tempfile::tempdir().unwrap();
     let watch = |name: &str, stopped| Stopping { folder: folder.path().join(name), stopped, looks: 0, stage: None };
-    let whole = stored(&learn(&histories, &config, &mut watch("whole", None)).unwrap());
+    let whole = stored(&learn(&histories, config, &mut watch("whole", None)).unwrap());
     let mut stages = BTreeSet::new();
     for _ in 0..500 {
         let mut stopping = watch("stopped", Some(stages.clone()));
-        match learn(&histories, &config, &mut stopping) {
+        match learn(&histories, config, &mut stopping) {
             Ok(learned) => {
                 let (tables, figures) = stored(&learned);
                 assert_eq!(figures, whole.1, "stopped in {stages:?}");

@@ -79,49 +79,61 @@ struct Answer {
 
 impl Export {
     pub(crate) fn run(self, output: Output) -> anyhow::Result<()> {
-        let model = Model::open(&self.model)?;
-        if self.format == Target::Onnx {
-            return self.onnx(&model, output);
-        }
-        let embeddings = if self.users.is_empty() { model.embeddings } else { self.of_users(&model, output)? };
-        let mut files = Vec::new();
-        match (self.format, &self.output) {
-            (Target::Vocab, None) => return print_vocab(embeddings.vocab()),
-            (Target::Vocab, Some(path)) => {
-                publish::file(path, |writer| token_list::write_counts(writer, path, embeddings.vocab()))?;
-                files.push(path.clone());
+        let file = match (&self.output, self.format) {
+            (Some(file), _) => file.as_path(),
+            (None, Target::Vocab) => return print_vocab(self.open(output)?.vocab()),
+            (None, _) => return Err(Error::setting("output", "missing", "a file: -o FILE").into()),
+        };
+        let mut files = vec![file.to_owned()];
+        let (tokens, about) = match self.format {
+            Target::Onnx => self.onnx(file)?,
+            Target::Vocab => {
+                let embeddings = self.open(output)?;
+                publish::file(file, |writer| token_list::write_counts(writer, file, embeddings.vocab()))?;
+                (embeddings.len(), self.counted(embeddings.len()))
             }
-            (Target::Vectors(format), Some(path)) => {
-                formats::export(path, format, &embeddings, self.vectors)?;
-                files.push(path.clone());
-                files.extend(format.companion(path));
+            Target::Vectors(format) => {
+                let embeddings = self.open(output)?;
+                formats::export(file, format, &embeddings, self.vectors)?;
+                files.extend(format.companion(file));
+                (embeddings.len(), self.counted(embeddings.len()))
             }
-            (Target::Vectors(_) | Target::Onnx, _) => Err(Error::setting("output", "missing", "a file: -o FILE"))?,
-        }
-        let what = if self.users.is_empty() { "tokens" } else { "users" };
-        let answer = Answer { files, tokens: embeddings.len() };
+        };
+        let answer = Answer { files, tokens };
         output.answer(&answer, |out| {
             let names: Vec<_> = answer.files.iter().map(|file| file.display().to_string()).collect();
-            writeln!(out, "wrote   {}   {} {what}", names.join(", "), grouped(answer.tokens as u64))
+            writeln!(out, "wrote   {}   {about}", names.join(", "))
         })
     }
 
-    /// The network as a file for ONNX Runtime.
-    fn onnx(&self, model: &Model, output: Output) -> anyhow::Result<()> {
+    fn counted(&self, rows: usize) -> String {
+        let what = if self.users.is_empty() { "tokens" } else { "users" };
+        format!("{} {what}", grouped(rows as u64))
+    }
+
+    /// What is written: the tokens of the model, or users.
+    fn open(&self, output: Output) -> anyhow::Result<Embeddings> {
+        let model = Model::open(&self.model)?;
+        if self.users.is_empty() { Ok(model.embeddings) } else { self.of_users(&model, output) }
+    }
+
+    /// Writes the network for ONNX Runtime; returns the number of its items, and its shape in words.
+    fn onnx(&self, file: &Path) -> anyhow::Result<(usize, String)> {
+        for (name, given) in [("users", !self.users.is_empty()), ("vectors", self.vectors.is_some())] {
+            if given {
+                let expected = "nothing of the kind with --format onnx, which is the network itself";
+                return Err(Error::setting(name, "given", expected).into());
+            }
+        }
+        let model = Model::open(&self.model)?;
         let Some(tower) = &model.tower else {
             let advice = "only models of vecinity train --model youtube have one; the vectors go by the other formats";
             return Err(Error::data("the model has no network", advice).into());
         };
-        let Some(path) = &self.output else {
-            return Err(Error::setting("output", "missing", "a file: -o FILE").into());
-        };
         let bytes = tower.onnx()?;
-        publish::file(path, |to| publish::write_all(to, path, &bytes))?;
-        let answer = Answer { files: vec![path.clone()], tokens: model.embeddings.len() };
-        output.answer(&answer, |out| {
-            let (places, dim) = (tower.places(), tower.dim());
-            writeln!(out, "wrote   {}   history [users, {places}] -> user [users, {dim}]", path.display())
-        })
+        publish::file(file, |to| publish::write_all(to, file, &bytes))?;
+        let about = format!("history [users, {}] -> user [users, {}]", tower.places(), tower.dim());
+        Ok((model.embeddings.len(), about))
     }
 
     /// The users of some files with their vectors; counts are lengths of histories.

@@ -91,6 +91,7 @@ impl Tune {
             return Err(Error::data("text has nothing held out that settings could be chosen by", advice).into());
         }
         let journal = self.output.with_extension("trials.jsonl");
+        let page_file = self.page();
         self.check_output(&journal)?;
         let items = Items::read(config, guessed_kind, &self.settings, self.output.parent(), output)?;
         let options = Options {
@@ -115,7 +116,6 @@ impl Tune {
             Error::Interrupted { .. } => Error::Interrupted { checkpoint: Some(options.journal.clone()) },
             other => other,
         })?;
-        let page_file = self.output.with_extension("html");
         let name = self.output.file_name().unwrap_or_default().to_string_lossy();
         let page = report::tuning(&name, &format!("vecinity {}", env!("CARGO_PKG_VERSION")), &tuned);
         let text = settings_file(&tuned);
@@ -159,11 +159,25 @@ impl Tune {
         if !folder.is_dir() {
             return Err(Error::input(folder, "no such folder", "make it, or choose another place for -o"));
         }
-        if self.output.exists() && !journal.exists() {
+        if self.output == self.page() || self.output == journal {
+            let found = self.output.display();
+            return Err(Error::setting(
+                "output",
+                found,
+                "a name such as tuned.toml: .html and .trials.jsonl are written beside it",
+            ));
+        }
+        let foreign = [self.output.clone(), self.page()].into_iter().find(|file| file.exists() && !journal.exists());
+        if let Some(file) = foreign {
             let what = "exists and comes from no search that is here; it will not be replaced";
-            return Err(Error::input(self.output.as_path(), what, "choose another name, or remove it first"));
+            return Err(Error::input(file, what, "choose another name, or remove it first"));
         }
         Ok(())
+    }
+
+    /// Where the report goes.
+    fn page(&self) -> PathBuf {
+        self.output.with_extension("html")
     }
 }
 

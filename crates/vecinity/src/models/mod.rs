@@ -14,7 +14,6 @@ pub use youtube::Tower;
 use crate::corpus::Corpus;
 use crate::embeddings::Matrix;
 use crate::error::{Error, Result};
-use crate::eval::recommend::{Fold, Sequences};
 use crate::train::{Checkpoint, Control, Progress, Settings, Trained, fit};
 use vecinity_kernel::SharedRows;
 
@@ -133,73 +132,8 @@ impl ModelConfig {
             Self::Item2vec(config) => {
                 fit(&item2vec::Item2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, tables)
             }
-            Self::Youtube(config) => return network(config, corpus, settings, from, observe, save, epoch),
+            Self::Youtube(config) => return youtube::fit_corpus(config, corpus, settings, from, observe, save, epoch),
         }?;
         Ok(Fitted { trained, tower: None })
     }
-}
-
-/// Trains YouTube's network on the sequences of a corpus.
-fn network(
-    config: &youtube::Config,
-    corpus: &Corpus,
-    settings: &Settings,
-    from: Option<Checkpoint>,
-    observe: &mut dyn FnMut(&Progress) -> Control,
-    save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
-    mut epoch: Option<EndOfEpoch<'_>>,
-) -> Result<Fitted> {
-    let mut train = Sequences::default();
-    let mut start = 0;
-    for &end in corpus.ends() {
-        train.push(&corpus.tokens()[start as usize..end as usize]);
-        start = end;
-    }
-    let fold = Fold { train, queries: Vec::new(), counts: corpus.vocab().counts().to_vec() };
-    let state = from.map(|checkpoint| youtube::State {
-        steps: checkpoint.next_chunk as u32,
-        parameters: checkpoint.more.iter().map(values).collect(),
-    });
-    let mut last = None;
-    let mut observe = |progress: &Progress| {
-        last = Some(*progress);
-        observe(progress)
-    };
-    let mut save = |state: &youtube::State, model: &youtube::Youtube| {
-        let (input, output) = model.tables()?;
-        let more = state.parameters.iter().map(|values| table(values)).collect::<Result<_>>()?;
-        save(&Checkpoint { next_chunk: u64::from(state.steps), input, output, more })
-    };
-    let mut each = |report: &youtube::Epoch, model: &youtube::Youtube| {
-        let Some(epoch) = &mut epoch else { return Ok(true) };
-        let (input, output) = model.tables()?;
-        epoch(report.epoch, Behind { input: &input, output: &output, tower: Some(&model.tower()) })
-    };
-    let model = youtube::fit(&fold, config, &config.settings(settings), state, &mut observe, &mut save, &mut each)?;
-    let (input, output) = model.tables()?;
-    // A run whose checkpoint lay behind its last step had nothing to observe.
-    let progress = last.unwrap_or(Progress {
-        epoch: settings.epochs,
-        epochs: settings.epochs,
-        tokens: 0,
-        total_tokens: 0,
-        loss: None,
-        learning_rate: 0.0,
-        seconds: 0.0,
-        tokens_per_second: 0.0,
-    });
-    Ok(Fitted { trained: Trained { input, output, outputs_are_tokens: true, progress }, tower: Some(model.tower()) })
-}
-
-/// Numbers as a table of one row, for a checkpoint.
-fn table(values: &[f32]) -> Result<SharedRows> {
-    let mut table = SharedRows::zeroed(1, values.len()).map_err(Error::io("memory", "allocate"))?;
-    table.row_mut(0).copy_from_slice(values);
-    Ok(table)
-}
-
-fn values(table: &SharedRows) -> Vec<f32> {
-    let mut values = vec![0.0; table.dim()];
-    table.read_into(0, &mut values);
-    values
 }

@@ -112,14 +112,19 @@ impl Tried {
     }
 }
 
-/// Whether `a` is larger than `b`, question by question, by more than so many standard errors of the mean difference.
+/// The mean difference of `a` and `b`, question by question, and its standard error.
 #[must_use]
-pub fn beyond_chance(a: &[f64], b: &[f64], errors: f64) -> bool {
+pub fn difference(a: &[f64], b: &[f64]) -> (f64, f64) {
     let n = a.len() as f64;
-    let difference = |(a, b): (&f64, &f64)| a - b;
-    let mean = a.iter().zip(b).map(difference).sum::<f64>() / n;
-    let squares = a.iter().zip(b).map(|pair| (difference(pair) - mean).powi(2)).sum::<f64>();
-    mean > errors * (squares / (n - 1.0).max(1.0) / n).sqrt()
+    let mean = a.iter().zip(b).map(|(a, b)| a - b).sum::<f64>() / n;
+    let squares = a.iter().zip(b).map(|(a, b)| (a - b - mean).powi(2)).sum::<f64>();
+    (mean, (squares / (n - 1.0).max(1.0) / n).sqrt())
+}
+
+/// Whether `a` is larger than `b` by more than so many standard errors.
+pub(super) fn beyond_chance(a: &[f64], b: &[f64], errors: f64) -> bool {
+    let (mean, error) = difference(a, b);
+    mean > errors * error
 }
 
 fn keep_better(best: &mut Option<Tried>, tried: Tried) {

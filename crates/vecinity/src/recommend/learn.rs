@@ -13,11 +13,12 @@
 use super::choose::{Choice, Trial, beyond_chance, choose, sample};
 use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::{OnItems, Recommender};
-use super::snapshot::{Snapshot, matrix, recommender, tables_of};
+use super::snapshot::{Snapshot, recommender};
 use super::watch::{Note, Stage, Watch};
 use crate::baselines::{Baseline, BaselineKind, Ease, Memory, Partner, Sparse, tune};
 use crate::config::Config;
 use crate::corpus::Corpus;
+use crate::embeddings::Matrix;
 use crate::error::{Error, Result};
 use crate::eval::recommend::{Fold, Holdout, Measured, Metrics, Split, Verdict, judge, ndcg_of_each, rank};
 use crate::histories::Histories;
@@ -432,7 +433,7 @@ impl ByValidation {
         let mut snapshot = None;
         if let Some(epoch) = best.filter(|_| kept.len() >= 2) {
             let (input, output) = (kept.remove(0), kept.remove(0));
-            let tower = model.tower(&matrix(&input), &kept.iter().map(matrix).collect::<Vec<_>>())?;
+            let tower = model.tower(&Matrix::copied(&input), &kept.iter().map(Matrix::copied).collect::<Vec<_>>())?;
             snapshot = Some(Snapshot { epoch, input, output, tower });
         }
         Ok(Self { epochs, best: snapshot, each, worse })
@@ -455,9 +456,10 @@ impl ByValidation {
     fn save(&self, run: &str, state: &Checkpoint, watch: &mut dyn Watch) -> Result<()> {
         let note = Note::Train { epochs: self.epochs.clone(), each: self.each.clone(), worse: self.worse };
         let note = serde_json::to_string(&note).unwrap_or_default();
-        let tower = self.best.as_ref().and_then(|best| best.tower.as_ref()).map(tables_of).transpose()?;
+        let tower = self.best.iter().flat_map(|best| &best.tower).flat_map(Tower::parameters);
+        let tower = tower.map(|(_, matrix)| matrix.to_table()).collect::<Result<Vec<_>>>()?;
         let mut kept: Vec<_> = self.best.iter().flat_map(|best| [&best.input, &best.output]).collect();
-        kept.extend(tower.iter().flatten());
+        kept.extend(&tower);
         watch.save(run, state, &Beside { note: &note, kept: &kept })
     }
 }

@@ -44,7 +44,7 @@ mod watch;
 pub use answer::{Answer, Because, Fields};
 pub use attempt::{Attempt, attempt};
 pub use batch::{Everybody, Summary, first_of_each};
-pub use choose::{Choice, Trial, beyond_chance, choose};
+pub use choose::{Choice, Trial, choose, difference};
 pub use filter::Filter;
 pub use learn::{EpochReport, Evaluation, Learned, MetricsFile, Row, learn};
 pub use lists::{Lists, Written};

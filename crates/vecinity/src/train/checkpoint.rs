@@ -119,14 +119,7 @@ impl Checkpoint {
             return Err(damaged("the checksum of the tables is wrong"));
         }
         let tensors = Tensors::open(&path)?;
-        let table = |name: &str| -> Result<SharedRows> {
-            let matrix = tensors.matrix(name)?;
-            let mut table = SharedRows::zeroed(matrix.rows(), matrix.dim()).map_err(Error::io("memory", "allocate"))?;
-            for row in 0..matrix.rows() {
-                table.row_mut(row).copy_from_slice(matrix.row(row));
-            }
-            Ok(table)
-        };
+        let table = |name: &str| tensors.matrix(name)?.to_table();
         let kept = (0..state.kept).map(|number| table(&kept_name(number))).collect::<Result<_>>()?;
         let more = (0..state.more).map(|number| table(&more_name(number))).collect::<Result<_>>()?;
         let (input, output) = (table("input")?, table("output")?);

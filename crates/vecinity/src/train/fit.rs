@@ -76,18 +76,10 @@ impl Trained {
     /// [`Error::Data`] if the training diverged.
     pub fn into_embeddings(self, vocab: Vocab) -> Result<Embeddings> {
         let Self { input, output, outputs_are_tokens, .. } = self;
-        let input = to_matrix(&input);
-        let output = outputs_are_tokens.then(|| to_matrix(&output));
+        let input = Matrix::copied(&input);
+        let output = outputs_are_tokens.then(|| Matrix::copied(&output));
         Embeddings::new(vocab, input, output)
     }
-}
-
-fn to_matrix(table: &SharedRows) -> Matrix {
-    let mut values = vec![0.0; table.rows() * table.dim()];
-    for (row, to) in values.chunks_exact_mut(table.dim()).enumerate() {
-        table.read_into(row, to);
-    }
-    Matrix::new(table.rows(), table.dim(), values)
 }
 
 /// A piece of the token stream that one thread takes at a time.

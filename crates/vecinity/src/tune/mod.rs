@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::eval::recommend::{Fold, Holdout, Split};
 use crate::histories::Histories;
-use crate::recommend::{Attempt, attempt, beyond_chance};
+use crate::recommend::{Attempt, attempt, difference};
 use crate::train::{Control, Progress};
 use halving::{Next, next, ranked, rungs};
 use journal::{Head, Journal};
@@ -429,18 +429,17 @@ impl Search<'_> {
     }
 }
 
-/// The best against the start, question by question.
+/// The best against the start, question by question; either has no figure if it could not be trained.
 fn compare(start: &[f64], best: &[f64]) -> Confirmed {
     let mean = |each: &[f64]| each.iter().sum::<f64>() / each.len().max(1) as f64;
-    let (before, after) = (mean(start), mean(best));
-    let n = start.len().min(best.len()).max(1) as f64;
-    let squares = start.iter().zip(best).map(|(a, b)| (b - a - (after - before)).powi(2)).sum::<f64>();
+    let both = !start.is_empty() && start.len() == best.len();
+    let (by, error) = if both { difference(best, start) } else { (0.0, 0.0) };
     Confirmed {
-        start: before,
-        best: after,
-        interval: 1.96 * (squares / (n - 1.0).max(1.0) / n).sqrt(),
+        start: mean(start),
+        best: mean(best),
+        interval: 1.96 * error,
         questions: start.len(),
-        better: best.len() == start.len() && beyond_chance(best, start, 1.0),
+        better: by > error,
     }
 }
 

@@ -172,9 +172,8 @@ pub fn fit(
     Ok(run.model(&run.network, &catalogue))
 }
 
-/// How often the observer is called; the first time sooner.
+/// How often the observer is called, from the first step on.
 const TICK: Duration = Duration::from_millis(100);
-const FIRST_TICK: Duration = Duration::from_millis(5);
 
 /// What is said of the progress.
 struct Clock<'a> {
@@ -195,7 +194,7 @@ impl<'a> Clock<'a> {
         let total = per_epoch as u64 * u64::from(settings.epochs);
         let examples = (steps * settings.batch as u64).min(total);
         let begun = Instant::now();
-        Self { settings, total, examples, here: 0, seconds: 0.0, next: FIRST_TICK, begun, loss: (0.0, 0) }
+        Self { settings, total, examples, here: 0, seconds: 0.0, next: Duration::ZERO, begun, loss: (0.0, 0) }
     }
 
     /// A step of `examples` has been made.

@@ -7,6 +7,7 @@
 //! | file | job |
 //! |---|---|
 //! | `config` | settings of the network, checked |
+//! | `corpus` | training on the sequences of a corpus, as every model does |
 //! | `examples` | the next event from the past only; histories in the catalogue's numbers |
 //! | `network` | the parameters, and the way from a history to a user vector and back |
 //! | `losses` | which items a step is compared with, and the loss of a group |
@@ -20,6 +21,7 @@
 //! more than depth or width.
 
 mod config;
+mod corpus;
 mod examples;
 mod fit;
 mod losses;
@@ -29,6 +31,7 @@ mod score;
 mod tower;
 
 pub use config::{Config, LossKind};
+pub use corpus::fit_corpus;
 pub use fit::{Epoch, State, fit, memory};
 pub use network::Network;
 pub use score::Youtube;

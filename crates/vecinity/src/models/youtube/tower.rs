@@ -35,16 +35,12 @@ impl Youtube {
     pub fn tables(&self) -> Result<(SharedRows, SharedRows)> {
         let (network, biased) = (&self.network, self.network.biased);
         let dim = self.dim + usize::from(biased);
-        let table = |rows: &[f32], last: &dyn Fn(usize) -> f32| -> Result<SharedRows> {
-            let mut table = SharedRows::zeroed(network.items, dim).map_err(Error::io("memory", "allocate"))?;
-            for (row, values) in rows.chunks_exact(network.width).take(network.items).enumerate() {
-                let to = table.row_mut(row);
-                to[..self.dim].copy_from_slice(&values[..self.dim]);
-                if biased {
-                    to[self.dim] = last(row);
-                }
-            }
-            Ok(table)
+        let table = |rows: &[f32], last: &dyn Fn(usize) -> f32| {
+            let rows = rows.chunks_exact(network.width).take(network.items).enumerate();
+            let values = rows.flat_map(|(row, values)| {
+                values[..self.dim].iter().copied().chain(biased.then(|| last(row))).collect::<Vec<_>>()
+            });
+            Matrix::new(network.items, dim, values.collect()).to_table()
         };
         let biases = self.item_biases();
         Ok((table(&network.input.values, &|_| 0.0)?, table(self.item_vectors(), &|row| biases[row])?))
@@ -266,9 +262,7 @@ mod tests {
         for config in configs() {
             let model = trained(&config, 12);
             let (tower, (input, _)) = (model.tower(), model.tables().unwrap());
-            let mut values = vec![0.0; input.rows() * input.dim()];
-            values.chunks_exact_mut(input.dim()).enumerate().for_each(|(row, to)| input.read_into(row, to));
-            let input = Matrix::new(input.rows(), input.dim(), values);
+            let input = Matrix::copied(&input);
             let all = tower.parameters();
             assert_eq!(all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), Tower::names(&config));
             let find = |name: &str| Ok(all.iter().find(|(known, _)| known == name).unwrap().1.clone());

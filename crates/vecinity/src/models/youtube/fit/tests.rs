@@ -1,6 +1,5 @@
 use super::*;
-use crate::eval::recommend::{Measured, rank};
-use crate::eval::recommend::{Query, Sequences};
+use crate::eval::recommend::{Measured, Query, Sequences, rank};
 
 /// Trains in silence; `epoch` sees the model behind each epoch.
 fn silent(fold: &Fold, config: &Config, settings: &Settings, epoch: &mut dyn FnMut(&Youtube)) -> Result<Youtube> {
@@ -220,7 +219,7 @@ fn a_run_that_is_stopped_goes_on_to_the_same_bytes() {
             runs += 1;
             assert!(runs < 100);
             let mut left = None;
-            // The observer is called behind the first five milliseconds, and at the end.
+            // Each process makes one step: the first one is observed.
             let mut observe = |_: &Progress| Control::Stop;
             let mut save = |state: &State, _: &Youtube| {
                 left = Some(state.clone());
@@ -236,7 +235,9 @@ fn a_run_that_is_stopped_goes_on_to_the_same_bytes() {
                 Err(other) => panic!("{other}"),
             }
         };
-        assert!(bits(&model) == whole, "{loss:?} after {runs} runs");
+        assert!(bits(&model) == whole, "{loss:?}");
+        // Eighteen steps an epoch, and a process behind the last one.
+        assert_eq!((runs, epochs), (3 * 18 + 1, vec![1, 2, 3]), "{loss:?}");
     }
 }
 
