@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod beside;
 mod choices;
 mod commands;
 mod figures;

@@ -376,6 +376,7 @@ impl Settings {
         data.max_vocab = text.max_vocab.or(data.max_vocab);
         data.phrases = text.phrases.clone().or_else(|| data.phrases.take());
         data.metadata = self.metadata.clone().or_else(|| data.metadata.take());
+        data.user_metadata = self.network.user_metadata.clone().or_else(|| data.user_metadata.take());
         data.lowercase |= text.lowercase;
     }
 

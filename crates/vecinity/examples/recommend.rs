@@ -67,7 +67,7 @@ fn main() -> vecinity::Result<()> {
     let resolver = Resolver::new(&embeddings);
     let basket = [resolver.resolve("GREEN REGENCY TEACUP AND SAUCER")?, resolver.resolve("PARTY BUNTING")?];
     let style = Style { explain: true, ..Style::default() };
-    let found = recommender.recommend(&basket.map(|id| id.0), Want::best(5), style);
+    let found = recommender.recommend(&basket.map(|id| id.0)[..], Want::best(5), style);
     for recommendation in &found {
         let reasons: Vec<String> = (recommendation.reasons.iter())
             .map(|r| format!("{:.0} % {}", 100.0 * r.share, r.item.map_or("its popularity", title)))

@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(true)
     };
     let mut go_on = |_: &Progress| Control::Continue;
-    fit(&split.valid, &run.network, &run.train, None, &mut go_on, &mut |_, _| Ok(()), &mut epoch)?;
+    fit(&split.valid, None, &run.network, &run.train, None, &mut go_on, &mut |_, _| Ok(()), &mut epoch)?;
     let model = kept.ok_or("no epoch")?;
 
     // Test is asked once, at the end. With this holdout its training part is the same.

@@ -102,6 +102,9 @@ pub struct Data {
     /// Titles and fields of the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<PathBuf>,
+    /// Fields of the users, for networks that read them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_metadata: Option<PathBuf>,
 }
 
 impl Default for Data {
@@ -125,6 +128,7 @@ impl Default for Data {
             bad_utf8: BadUtf8::default(),
             phrases: None,
             metadata: None,
+            user_metadata: None,
         }
     }
 }

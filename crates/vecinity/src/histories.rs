@@ -136,6 +136,17 @@ pub enum Values {
     Numbers(Numbers<f32>),
 }
 
+/// What stands beside some events: columns and times, in their order.
+#[derive(Debug, Default)]
+pub struct Side {
+    /// How many events there are.
+    pub events: usize,
+    /// Some of the columns.
+    pub columns: Vec<Column>,
+    /// Their times in milliseconds since 1970, if the data has times.
+    pub times: Option<Vec<i64>>,
+}
+
 /// The parts of [`Histories`].
 #[derive(Debug)]
 pub struct Parts {
@@ -163,6 +174,7 @@ pub struct Histories {
     parts: Parts,
     repeats: Repeats,
     weighted: bool,
+    traced: bool,
 }
 
 /// One history.
@@ -203,7 +215,7 @@ impl Histories {
         if !whole {
             return Err(Error::data("the parts of the histories disagree", "this is a bug, please report it"));
         }
-        Ok(Self { parts, repeats: Repeats::default(), weighted: false })
+        Ok(Self { parts, repeats: Repeats::default(), weighted: false, traced: false })
     }
 
     /// Small data in memory: `(owner, items)` in order, without times.
@@ -258,6 +270,67 @@ impl Histories {
     #[must_use]
     pub fn weighted(&self) -> bool {
         self.weighted
+    }
+
+    /// The same histories, whose training parts remember which events they are of: for models that read columns or times
+    /// beside the items.
+    #[must_use]
+    pub fn traced(self) -> Self {
+        Self { traced: true, ..self }
+    }
+
+    /// Whether training parts remember which events they are of.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        self.traced
+    }
+
+    /// The same histories with a further column, whose value is the same for all events of an owner.
+    ///
+    /// * `value`: what is known of an owner; `None` is as if it were empty.
+    #[must_use]
+    pub fn with_column_of_owners<'a>(mut self, name: &str, value: &dyn Fn(&str) -> Option<&'a str>) -> Self {
+        let (mut names, mut numbers) =
+            (Names::default(), hashbrown::HashMap::<&str, u32, foldhash::fast::FixedState>::default());
+        let mut codes = Vec::with_capacity(self.events());
+        for history in self.iter() {
+            let text = value(history.owner).unwrap_or("");
+            let code = *numbers.entry(text).or_insert_with(|| {
+                names.push(text);
+                names.len() as u32 - 1
+            });
+            codes.resize(history.events.end, code);
+        }
+        let values = Values::Categories { names, codes: codes.into() };
+        self.parts.columns.retain(|column| column.name != name);
+        self.parts.columns.push(Column { name: name.to_owned(), values });
+        self
+    }
+
+    /// What stands beside some events.
+    ///
+    /// * `columns`: which columns are wanted; those that do not exist are left out.
+    ///
+    /// # Panics
+    /// If an event does not exist.
+    #[must_use]
+    pub fn side(&self, events: &[u64], columns: &[&str]) -> Side {
+        fn of<T: Plain + Copy>(numbers: &Numbers<T>, events: &[u64]) -> Vec<T> {
+            let numbers = numbers.as_slice();
+            events.iter().map(|&event| numbers[event as usize]).collect()
+        }
+        let wanted = self.columns().iter().filter(|column| columns.contains(&column.name.as_str()));
+        let columns = wanted.map(|column| {
+            let values = match &column.values {
+                Values::Categories { names, codes } => {
+                    Values::Categories { names: names.clone(), codes: of(codes, events).into() }
+                }
+                Values::Numbers(numbers) => Values::Numbers(of(numbers, events).into()),
+            };
+            Column { name: column.name.clone(), values }
+        });
+        let times = self.parts.time.as_ref().map(|times| of(times, events));
+        Side { events: events.len(), columns: columns.collect(), times }
     }
 
     /// The items with their counts over all events.
@@ -318,6 +391,18 @@ impl Histories {
         numbers(&mut hasher, self.parts.weight.as_ref().map_or(&[], Numbers::as_slice), f32::to_le_bytes);
         for (_, token, count) in self.parts.items.iter() {
             hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
+        }
+        for column in &self.parts.columns {
+            hasher.update(column.name.as_bytes()).update(&[0]);
+            match &column.values {
+                Values::Categories { names, codes } => {
+                    for name in names.iter() {
+                        hasher.update(name.as_bytes()).update(&[0]);
+                    }
+                    numbers(&mut hasher, codes.as_slice(), u32::to_le_bytes);
+                }
+                Values::Numbers(values) => numbers(&mut hasher, values.as_slice(), f32::to_le_bytes),
+            }
         }
         hasher.update(&[self.repeats as u8, u8::from(self.weighted), u8::from(self.parts.ordered)]);
         hasher.finalize().to_hex().to_string()

@@ -130,6 +130,12 @@ impl Metadata {
         self.cell(self.ids.get(token)?.row(), column)
     }
 
+    /// Whether there is a row for this id.
+    #[must_use]
+    pub fn contains(&self, token: &str) -> bool {
+        self.ids.get(token).is_some()
+    }
+
     /// One field of a token, by the number of its column in [`Metadata::columns`]; `None` also if it is empty.
     #[must_use]
     pub fn value(&self, token: &str, column: usize) -> Option<&str> {

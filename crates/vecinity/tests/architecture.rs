@@ -41,7 +41,7 @@ const PLAN: [(&str, &[&str]); 27] = [
             "vocab",
         ],
     ),
-    ("models", &["deep", "eval", "train", "corpus", "vocab", "embeddings"]),
+    ("models", &["deep", "eval", "histories", "train", "corpus", "vocab", "embeddings"]),
     ("publish", &[]),
     (
         "recommend",

@@ -2,6 +2,7 @@
 
 use super::set;
 use clap::Args;
+use std::path::PathBuf;
 use vecinity::models::youtube;
 
 /// What only networks have.
@@ -29,6 +30,19 @@ pub(super) struct Network {
     /// Share of the items of a history left out at random in training [default: 0].
     #[arg(long, value_name = "X")]
     item_dropout: Option<f32>,
+    /// Columns of the events, or fields of --user-metadata, that are read beside the history; the kind of a column is found
+    /// from its values, or said as in age:number, zip:category, query:words. Of words the bag of all earlier events is read.
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    features: Vec<youtube::Feature>,
+    /// Read how old an example is; 0 when the network is asked, so that what was popular once is not listed now.
+    #[arg(long)]
+    example_age: bool,
+    /// Words of earlier events that are looked at, the newest ones [default: 50].
+    #[arg(long, value_name = "N")]
+    words: Option<usize>,
+    /// Fields of the users for --features: CSV, TSV or JSON Lines with a column 'id', or 'user' as the first one.
+    #[arg(long, value_name = "FILE")]
+    pub(super) user_metadata: Option<PathBuf>,
     /// Items have one vector for histories and answers.
     #[arg(long)]
     tied: bool,
@@ -75,6 +89,11 @@ impl Network {
         set(&mut model.batch, self.batch.as_ref());
         set(&mut model.weight_decay, self.weight_decay.as_ref());
         set(&mut model.clip, self.clip.as_ref());
+        set(&mut model.words, self.words.as_ref());
+        if !self.features.is_empty() {
+            model.features.clone_from(&self.features);
+        }
+        model.example_age |= self.example_age;
         model.mean |= self.mean;
         model.last |= self.last;
         model.tied |= self.tied;
@@ -93,6 +112,10 @@ impl Network {
             ("batch", self.batch.is_some()),
             ("weight_decay", self.weight_decay.is_some()),
             ("clip", self.clip.is_some()),
+            ("features", !self.features.is_empty()),
+            ("example_age", self.example_age),
+            ("words", self.words.is_some()),
+            ("user_metadata", self.user_metadata.is_some()),
             ("mean", self.mean),
             ("last", self.last),
             ("tied", self.tied),

@@ -238,7 +238,7 @@ mod tests {
         let fold = Fold { train, queries: Vec::new(), counts: vec![16; 10] };
         let settings = AlsSettings { factors: 2, ..AlsSettings::default() };
         let mut scores = vec![0.0; 10];
-        let query = Query { owner: 0, history: vec![0, 1], targets: vec![] };
+        let query = Query { owner: 0, history: vec![0, 1], targets: vec![], event: 0 };
         Als::fit(&fold, settings, Memory::ALL, 2).score(&[query], &mut scores);
         assert!((2..5).all(|i| (5..10).all(|j| scores[i] > scores[j] + 0.2)), "{scores:?}");
     }

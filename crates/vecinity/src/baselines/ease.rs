@@ -140,7 +140,7 @@ mod tests {
         let fold = Fold { train, queries: Vec::new(), counts: vec![3, 0, 2] };
         let ease = Ease::fit(&fold, 1.0, Memory::ALL, 2).unwrap();
         let mut scores = vec![9.0; 6];
-        let asked = |item| Query { owner: 0, history: vec![item], targets: vec![] };
+        let asked = |item| Query { owner: 0, history: vec![item], targets: vec![], event: 0 };
         ease.score(&[asked(0), asked(2)], &mut scores);
         let expected = [0.0, f32::NEG_INFINITY, 0.5, 2.0 / 3.0, f32::NEG_INFINITY, 0.0];
         for (score, expected) in scores.iter().zip(expected) {

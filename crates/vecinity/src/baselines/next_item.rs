@@ -121,7 +121,7 @@ mod tests {
         // History a, b (oldest first), decayed: c gets 2 from b and half of 0.5 from a; divided by count 2.
         let scorer = NextItem::new(followers, &fold.counts, Memory { last: 0, decay: 0.5 }, 1.0);
         let mut scores = vec![0.0; fold.counts.len()];
-        scorer.score(&[Query { owner: 0, history: vec![row("a"), row("b")], targets: vec![] }], &mut scores);
+        scorer.score(&[Query { owner: 0, history: vec![row("a"), row("b")], targets: vec![], event: 0 }], &mut scores);
         assert_eq!(scores[row("c") as usize], 1.125);
     }
 }

@@ -29,7 +29,7 @@ pub use text::BadUtf8;
 pub use tokens::Tokens;
 
 use crate::error::{Error, Result};
-use crate::histories::Numbers;
+use crate::histories::{Numbers, Side};
 use crate::id::TokenId;
 use crate::vocab::Vocab;
 
@@ -44,6 +44,8 @@ pub struct Corpus {
     ends: Numbers<u64>,
     /// The chance of each token to be learned from in an epoch, if not all have the same.
     chances: Option<Vec<f32>>,
+    /// What stands beside the tokens.
+    side: Option<Side>,
     fingerprint: String,
     report: Report,
 }
@@ -120,7 +122,7 @@ impl Corpus {
             hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
         }
         let fingerprint = hasher.finalize().to_hex().to_string();
-        Ok(Self { vocab, tokens: tokens.into(), ends: ends.into(), chances, fingerprint, report })
+        Ok(Self { vocab, tokens: tokens.into(), ends: ends.into(), chances, side: None, fingerprint, report })
     }
 
     /// The tokens that occur, with their counts in this corpus.
@@ -139,6 +141,24 @@ impl Corpus {
     #[must_use]
     pub fn chances(&self) -> Option<&[f32]> {
         self.chances.as_deref()
+    }
+
+    /// The same corpus with what stands beside its tokens, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if there are not as many events as tokens.
+    pub fn with_side(self, side: Side) -> Result<Self> {
+        if side.events != self.tokens().len() {
+            let what = format!("{} events stand beside {} tokens", side.events, self.tokens().len());
+            return Err(Error::data(what, "give one event a token"));
+        }
+        Ok(Self { side: Some(side), ..self })
+    }
+
+    /// What stands beside the tokens, in their order.
+    #[must_use]
+    pub fn side(&self) -> Option<&Side> {
+        self.side.as_ref()
     }
 
     /// Where each sequence ends in [`Corpus::tokens`]: rising, the last is its length.

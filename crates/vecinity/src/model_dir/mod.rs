@@ -8,6 +8,7 @@
 //!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
 //!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
 //!   tower.safetensors    the network that makes user vectors (`pools`, `layer0.weight`, `layer0.bias`, ...), if it has one
+//!   features.json        what the network reads beside histories: columns with their values, if it reads any
 //!   recipe.json          how it is asked for recommendations, chosen by validation
 //!   blend.safetensors    the item-to-item tables of the recipe that training chose, from number 0: `ends0` U64 [n], `columns0` U32, `values0` F32
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
@@ -37,6 +38,7 @@ use crate::embeddings::{Embeddings, Matrix};
 use crate::error::{Error, Place, Result};
 use crate::index::Metric;
 use crate::metadata::Metadata;
+use crate::models::youtube::Schema;
 use crate::models::{ModelConfig, Tower};
 use crate::recommend::{MetricsFile, Pair, Recipe, Recommender};
 use crate::report::{self, Subject};
@@ -50,6 +52,7 @@ pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const VOCAB: &str = "vocab.safetensors";
 pub(crate) const VECTORS: &str = "vectors.safetensors";
 pub(crate) const TOWER: &str = "tower.safetensors";
+pub(crate) const FEATURES: &str = "features.json";
 pub(crate) const METADATA: &str = "metadata.jsonl";
 pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
@@ -106,7 +109,9 @@ impl Model {
             .map_err(|e| Error::model(path, e.to_string(), "the model is damaged, or was written by a faulty program"))?
             .with_metadata(metadata);
         let has = |name: &str| manifest.files.contains_key(name).then(|| path.join(name));
-        let tower = has(TOWER).map(|file| read_tower(&file, config.as_ref(), embeddings.input())).transpose()?;
+        let schema = has(FEATURES).map(|file| read_json(&file)).transpose()?.unwrap_or_default();
+        let tower =
+            has(TOWER).map(|file| read_tower(&file, config.as_ref(), schema, embeddings.input())).transpose()?;
         let recipe: Option<Recipe> = has(RECIPE).map(|file| read_json(&file)).transpose()?;
         let metrics: Option<MetricsFile> = has(METRICS).map(|file| read_json(&file)).transpose()?;
         let tables = places(recipe.as_ref(), metrics.as_ref());
@@ -226,13 +231,13 @@ fn read_blend(path: &Path, tables: &[usize], tokens: usize) -> Result<Vec<Sparse
     tables.iter().map(|&number| read(number)).collect()
 }
 
-fn read_tower(path: &Path, config: Option<&Config>, input: &Matrix) -> Result<Tower> {
+fn read_tower(path: &Path, config: Option<&Config>, schema: Schema, input: &Matrix) -> Result<Tower> {
     let damaged = |what: String| Error::model(path, what, "the model is damaged: train it again");
     let Some(ModelConfig::Youtube(config)) = config.map(|config| &config.model) else {
         return Err(damaged(format!("a network, of which {CONFIG} does not say the settings")));
     };
     let tensors = Tensors::open(path)?;
-    Tower::new(config, input, &|name| tensors.matrix(name)).map_err(|error| match error {
+    Tower::new(config, schema, input, &|name| tensors.matrix(name)).map_err(|error| match error {
         Error::Data { what, .. } => damaged(what),
         other => other,
     })

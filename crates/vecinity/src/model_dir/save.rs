@@ -2,8 +2,8 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TOWER, TRAINING,
-    VECTORS, VOCAB, blend_names, name_of,
+    BLEND, CONFIG, FEATURES, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TOWER,
+    TRAINING, VECTORS, VOCAB, blend_names, name_of,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -124,6 +124,10 @@ impl<'a> NewModel<'a> {
             let tensors: Vec<(&str, Values<'_>)> =
                 parameters.iter().map(|(name, matrix)| (name.as_str(), Values::Matrix(matrix))).collect();
             add(TOWER, &mut |mut to| tensors::write(&mut to, path, &tensors))?;
+            if !tower.schema().is_empty() {
+                let json = serde_json::to_vec_pretty(tower.schema()).map_err(|e| Error::io(path, "write")(e.into()))?;
+                add(FEATURES, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
+            }
         }
         if let Some(config) = self.config {
             add(CONFIG, &mut |to| to.write_all(config.to_toml().as_bytes()).map_err(Error::io(path, "write")))?;

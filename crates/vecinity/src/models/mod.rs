@@ -3,13 +3,13 @@
 //! A new log-bilinear model is one file here, one variant of [`ModelConfig`] and one arm of its `match`. A network
 //! ([`youtube`]) has a folder, and brings a [`Tower`]: its users are no sums of rows.
 //!
-//! May import: `deep`, `eval`, `train`, `corpus`, `vocab`, `embeddings`, `rng`, `error`.
+//! May import: `deep`, `eval`, `histories`, `train`, `corpus`, `vocab`, `embeddings`, `rng`, `error`.
 
 pub mod item2vec;
 pub mod word2vec;
 pub mod youtube;
 
-pub use youtube::Tower;
+pub use youtube::{Asker, Tower, User};
 
 use crate::corpus::Corpus;
 use crate::embeddings::Matrix;
@@ -75,20 +75,30 @@ impl ModelConfig {
         !matches!(self, Self::Word2vec(word2vec::Config { loss: word2vec::Objective::Hs, .. }))
     }
 
-    /// The tower of a trained model, from its input table and the parameters in the order of [`Tower::parameters`];
-    /// nothing for a log-bilinear model.
+    /// Which columns of the events it reads beside the items, and whether it reads anything but the items at all.
+    #[must_use]
+    pub fn reads(&self) -> (Vec<&str>, bool) {
+        let Self::Youtube(config) = self else { return (Vec::new(), false) };
+        let columns: Vec<&str> = config.features.iter().map(|feature| feature.name.as_str()).collect();
+        let any = !columns.is_empty() || config.example_age;
+        (columns, any)
+    }
+
+    /// The tower of a model trained on this corpus, from its input table and the parameters in the order of
+    /// [`Tower::parameters`]; nothing for a log-bilinear model.
     ///
     /// # Errors
     /// [`Error::Data`] if they do not fit the settings.
-    pub fn tower(&self, input: &Matrix, parameters: &[Matrix]) -> Result<Option<Tower>> {
+    pub fn tower(&self, corpus: &Corpus, input: &Matrix, parameters: &[Matrix]) -> Result<Option<Tower>> {
         let Self::Youtube(config) = self else { return Ok(None) };
-        let names = Tower::names(config);
+        let schema = youtube::Schema::of(config, corpus.side())?;
+        let names = Tower::names(config, &schema);
         let find = |name: &str| {
             let at = names.iter().position(|known| known == name);
             let found = at.and_then(|at| parameters.get(at)).cloned();
             found.ok_or_else(|| Error::data(format!("{name} is missing"), "the model is damaged: train it again"))
         };
-        Tower::new(config, input, &find).map(Some)
+        Tower::new(config, schema, input, &find).map(Some)
     }
 
     /// Trains the model; see [`fit`]. A network's tower is left out: [`ModelConfig::fit_by_epoch`] has it.

@@ -3,10 +3,9 @@
 use super::choose::{choose, sample};
 use super::learn::behind;
 use super::recipe::Recipe;
-use super::recommender::OnItems;
 use super::snapshot::recommender;
+use super::translation::{Translation, corpus};
 use crate::config::Config;
-use crate::corpus::Corpus;
 use crate::error::Result;
 use crate::eval::recommend::{Fold, ndcg_of_each, rank};
 use crate::histories::Histories;
@@ -44,15 +43,14 @@ pub fn attempt(
     asking: usize,
     observe: &mut dyn FnMut(&Progress) -> Control,
 ) -> Result<Attempt> {
-    let train = &fold.train;
-    let corpus = Corpus::from_sequences(histories.items(), train.iter(), train.weights(), config.data.min_count)?;
+    let corpus = corpus(histories, config, fold)?;
     let fitted = config.model.fit_by_epoch(&corpus, &config.train, None, observe, &mut |_| Ok(()), None)?;
     let (ordered, threads) = (histories.ordered(), config.train.threads);
-    let rows = corpus.vocab().rows_of(histories.items());
+    let translation = Translation::new(histories, corpus.vocab(), fitted.tower.as_ref());
     let model = recommender(corpus.vocab(), behind(&fitted), ordered);
-    let recipe = choose(&model, &rows, &fold.sampled(choosing), ordered, &[], threads).plain.recipe;
+    let recipe = choose(&model, &translation, &fold.sampled(choosing), ordered, &[], threads).plain.recipe;
     let model = model.asked(recipe.clone(), Vec::new());
-    let scorer = OnItems { recommender: &model, rows: &rows };
+    let scorer = translation.scorer(&model);
     let each = ndcg_of_each(&rank(&scorer, &sample(fold).sampled(asking), threads));
     Ok(Attempt { recipe, each })
 }

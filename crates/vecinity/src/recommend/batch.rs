@@ -4,10 +4,12 @@
 //! evaluation asks: the items that the model knows, each once, its first time; oldest first.
 
 use super::recommender::Recommender;
+use super::translation::Translation;
 use crate::ask::Want;
 use crate::error::Result;
 use crate::histories::Histories;
 use crate::index::Hit;
+use crate::models::User;
 use crate::vocab::Vocab;
 use hashbrown::HashSet;
 use serde::Serialize;
@@ -24,12 +26,6 @@ const ANSWERS: usize = 4 << 20;
 pub fn first_of_each(history: impl IntoIterator<Item = u32>) -> Vec<u32> {
     let mut seen = HashSet::<u32, foldhash::fast::FixedState>::default();
     history.into_iter().filter(|&item| seen.insert(item)).collect()
-}
-
-/// The items of a history that the model knows, by its rows, each once.
-fn known_items(histories: &Histories, row: usize, rows: &[u32]) -> Vec<u32> {
-    let known = |&item: &u32| Some(rows[item as usize]).filter(|&row| row != u32::MAX);
-    first_of_each(histories.history(row).items.iter().filter_map(known))
 }
 
 /// Whom to recommend to, and how.
@@ -77,7 +73,8 @@ impl Recommender {
         list: &mut dyn FnMut(&str, &[Hit]) -> Result<()>,
     ) -> Result<Summary> {
         let Everybody { histories, vocab, .. } = asked;
-        let rows = vocab.rows_of(histories.items());
+        let translation = Translation::new(histories, vocab, self.tower());
+        let rows = &translation.rows;
         let mut summary = Summary { histories: histories.len() as u64, ..Summary::default() };
         for (_, token, count) in histories.items().iter().filter(|(item, ..)| rows[item.row()] == u32::MAX) {
             summary.unknown_items += 1;
@@ -88,7 +85,7 @@ impl Recommender {
         }
         let most = ANSWERS / asked.want.limit.clamp(1, ANSWERS);
         let step = (A_THREAD * asked.threads.max(1)).min(most).max(1);
-        let compute = |first: usize| self.some(first..histories.len().min(first + step), asked, &rows);
+        let compute = |first: usize| self.some(first..histories.len().min(first + step), asked, &translation);
         std::thread::scope(|scope| -> Result<()> {
             let mut found = compute(0);
             for first in (0..histories.len()).step_by(step) {
@@ -116,19 +113,21 @@ impl Recommender {
     /// What a user's vector is compared with are rows of the matrix that the recipe answers from.
     #[must_use]
     pub fn vectors_of_everybody(&self, histories: &Histories, vocab: &Vocab, threads: usize) -> (Vec<f32>, usize) {
-        let rows = vocab.rows_of(histories.items());
+        let translation = Translation::new(histories, vocab, self.tower());
         let dim = self.dim().max(1);
         let (mut vectors, unknown) = (vec![0.0; histories.len() * dim], AtomicUsize::new(0));
         let each = histories.len().div_ceil(threads.max(1)).max(1);
         std::thread::scope(|scope| {
             for (number, part) in vectors.chunks_mut(each * dim).enumerate() {
-                let (rows, unknown) = (&rows, &unknown);
+                let (translation, unknown) = (&translation, &unknown);
                 scope.spawn(move || {
                     for (block, to) in part.chunks_mut(A_THREAD * dim).enumerate() {
                         let first = number * each + block * A_THREAD;
-                        let known: Vec<Vec<u32>> =
-                            (first..first + to.len() / dim).map(|row| known_items(histories, row, rows)).collect();
-                        let asked: Vec<&[u32]> = known.iter().map(Vec::as_slice).collect();
+                        let range = first..first + to.len() / dim;
+                        let known: Vec<Vec<u32>> = range.clone().map(|row| translation.history(row)).collect();
+                        let each = known.iter().zip(range);
+                        let asked: Vec<User<'_>> =
+                            each.map(|(history, row)| User { history, known: translation.behind(row) }).collect();
                         self.user_vectors(&asked, to);
                         for (_, to) in known.iter().zip(to.chunks_exact_mut(dim)).filter(|(known, _)| known.is_empty())
                         {
@@ -143,10 +142,12 @@ impl Recommender {
     }
 
     /// For some histories: whether the model knows any item of it, and its list.
-    fn some(&self, range: Range<usize>, asked: Everybody<'_>, rows: &[u32]) -> Vec<(bool, Vec<Hit>)> {
-        let histories: Vec<Vec<u32>> = range.map(|row| known_items(asked.histories, row, rows)).collect();
-        let slices: Vec<&[u32]> = histories.iter().map(Vec::as_slice).collect();
-        let lists = self.top(&slices, asked.want, asked.diversity, asked.threads);
+    fn some(&self, range: Range<usize>, asked: Everybody<'_>, translation: &Translation<'_>) -> Vec<(bool, Vec<Hit>)> {
+        let histories: Vec<Vec<u32>> = range.clone().map(|row| translation.history(row)).collect();
+        let each = histories.iter().zip(range);
+        let users: Vec<User<'_>> =
+            each.map(|(history, row)| User { history, known: translation.behind(row) }).collect();
+        let lists = self.top(&users, asked.want, asked.diversity, asked.threads);
         histories.iter().map(|history| !history.is_empty()).zip(lists).collect()
     }
 }
@@ -186,7 +187,7 @@ mod tests {
             assert_eq!(user, owner);
             let history = first_of_each(items.iter().filter_map(|item| vocab.get(item)).map(|id| id.0));
             popular += u64::from(history.is_empty());
-            let single = model.recommend(&history, Want::best(4), Style::default());
+            let single = model.recommend(&history[..], Want::best(4), Style::default());
             assert!(single.iter().map(|one| (one.item, one.score)).eq(hits.iter().map(|hit| (hit.id, hit.score))));
         }
         assert_eq!(summary.popular, popular);
@@ -203,7 +204,7 @@ mod tests {
         assert_eq!(unknown, lists.iter().filter(|(_, items)| vocab.get(&items[0]).is_none()).count());
         for (at, vector) in vectors.chunks_exact(model.dim()).enumerate() {
             let known = vocab.get(&lists[at].1[0]);
-            let expected = known.map_or(vec![0.0; model.dim()], |id| model.user_vector(&[id.0]));
+            let expected = known.map_or(vec![0.0; model.dim()], |id| model.user_vector(&[id.0][..]));
             assert_eq!(vector, expected);
         }
     }

@@ -6,7 +6,8 @@
 //! query): the best of many recipes on few queries is easily a lucky one.
 
 use super::recipe::{Blend, Pair, Recipe};
-use super::recommender::{OnItems, Recommender};
+use super::recommender::Recommender;
+use super::translation::Translation;
 use crate::baselines::{Memory, Partner, Sparse};
 use crate::eval::recommend::{Fold, ndcg_of_each, rank};
 use crate::index::Metric;
@@ -48,20 +49,19 @@ pub(super) fn sample(valid: &Fold) -> Fold {
 /// Tries recipes and returns the best with all that was tried, in the order of trial; also the best
 /// without any blend.
 ///
-/// * `model`: with any recipe; `rows`: the vocabulary row of each item of the histories, or `u32::MAX`;
+/// * `model`: with any recipe; `translation`: from the histories to its rows;
 /// * `ordered`: whether the order of histories means something;
 /// * `tables`: what can be blended, by rows of the vocabulary.
-#[must_use]
-pub fn choose(
+pub(super) fn choose(
     model: &Recommender,
-    rows: &[u32],
+    translation: &Translation<'_>,
     valid: &Fold,
     ordered: bool,
     tables: &[(Partner, Arc<Sparse>)],
     threads: usize,
 ) -> Choice {
     let valid = sample(valid);
-    let mut search = Search { rows, valid: &valid, tables, threads, trials: Vec::new() };
+    let mut search = Search { translation, valid: &valid, tables, threads, trials: Vec::new() };
     let memories = Memory::grid(ordered);
     let mut plain: Option<Tried> = None;
     if let Some(tower) = model.tower() {
@@ -134,7 +134,7 @@ fn keep_better(best: &mut Option<Tried>, tried: Tried) {
 }
 
 struct Search<'a> {
-    rows: &'a [u32],
+    translation: &'a Translation<'a>,
     valid: &'a Fold,
     tables: &'a [(Partner, Arc<Sparse>)],
     threads: usize,
@@ -149,7 +149,7 @@ impl Search<'_> {
         };
         let blended = recipe.blend.iter().filter_map(table).collect();
         let recommender = model.asked(recipe.clone(), blended);
-        let scorer = OnItems { recommender: &recommender, rows: self.rows };
+        let scorer = self.translation.scorer(&recommender);
         let each = ndcg_of_each(&rank(&scorer, self.valid, self.threads));
         let ndcg = each.iter().sum::<f64>() / each.len().max(1) as f64;
         self.trials.push(Trial { recipe: recipe.clone(), ndcg });

@@ -12,8 +12,9 @@
 
 use super::choose::{Choice, Trial, beyond_chance, choose, sample};
 use super::recipe::{Blend, Pair, Recipe};
-use super::recommender::{OnItems, Recommender};
+use super::recommender::Recommender;
 use super::snapshot::{Snapshot, recommender};
+use super::translation::{Translation, corpus};
 use super::watch::{Note, Stage, Watch};
 use crate::baselines::{Baseline, BaselineKind, Ease, Memory, Partner, Sparse, tune};
 use crate::config::Config;
@@ -27,7 +28,7 @@ use crate::models::{Behind, Fitted, ModelConfig, Tower};
 use crate::train::{Beside, Checkpoint, Resumed, Trained};
 use crate::vocab::Vocab;
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 use vecinity_kernel::SharedRows;
 
@@ -160,19 +161,19 @@ struct Chosen {
 }
 
 /// A model as it is asked about the test.
-struct Tested {
+struct Tested<'a> {
     corpus: Corpus,
     fitted: Fitted,
     model: Recommender,
     tables: Vec<(Partner, Arc<Sparse>)>,
-    rows: Vec<u32>,
+    translation: Translation<'a>,
 }
 
 /// A measured model; `tested` is absent if that happened in an earlier process.
-struct Judged {
+struct Judged<'a> {
     evaluation: Evaluation,
     choice: Choice,
-    tested: Option<Tested>,
+    tested: Option<Tested<'a>>,
 }
 
 struct Run<'a> {
@@ -183,7 +184,7 @@ struct Run<'a> {
     resumed: Option<(Note, Resumed)>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     fn threads(&self) -> usize {
         self.config.train.threads
     }
@@ -204,7 +205,7 @@ impl Run<'_> {
     }
 
     /// Steps 1 to 4.
-    fn judge(&mut self, holdout: Holdout, watch: &mut dyn Watch) -> Result<Judged> {
+    fn judge(&mut self, holdout: Holdout, watch: &mut dyn Watch) -> Result<Judged<'a>> {
         let split = Split::new(self.histories, holdout)?;
         let baselines = self.baselines(&split, watch)?;
         let ordered = self.histories.ordered();
@@ -218,22 +219,22 @@ impl Run<'_> {
                 self.resumed = earlier;
                 let Chosen { corpus, mut fitted, best, epochs } = self.train_by_validation(&split.valid, watch)?;
                 watch.stage(Stage::Recipe);
-                let rows = corpus.vocab().rows_of(self.histories.items());
-                let tables = self.tables(&split.valid, &baselines, &rows, corpus.vocab())?;
+                let translation = Translation::new(self.histories, corpus.vocab(), fitted.tower.as_ref());
+                let tables = self.tables(&split.valid, &baselines, &translation.rows, corpus.vocab())?;
                 let model = best.recommender(corpus.vocab(), ordered);
-                let choice = choose(&model, &rows, &split.valid, ordered, &tables, self.threads());
+                let choice = choose(&model, &translation, &split.valid, ordered, &tables, self.threads());
                 let best_epoch = best.epoch;
                 best.restore(&mut fitted);
-                (choice, epochs, best_epoch, Some(Tested { corpus, fitted, model, tables, rows }))
+                (choice, epochs, best_epoch, Some(Tested { corpus, fitted, model, tables, translation }))
             }
         };
         if !split.one_training {
             let note = Note::TrainForTest { epochs: epochs.clone(), best_epoch, choice: choice.clone() };
             let (corpus, fitted) = self.train(&split.test, Some(best_epoch), Stage::TrainForTest, &note, watch)?;
-            let rows = corpus.vocab().rows_of(self.histories.items());
-            let tables = self.tables(&split.test, &baselines, &rows, corpus.vocab())?;
+            let translation = Translation::new(self.histories, corpus.vocab(), fitted.tower.as_ref());
+            let tables = self.tables(&split.test, &baselines, &translation.rows, corpus.vocab())?;
             let model = recommender(corpus.vocab(), behind(&fitted), ordered);
-            tested = Some(Tested { corpus, fitted, model, tables, rows });
+            tested = Some(Tested { corpus, fitted, model, tables, translation });
         }
         let rows =
             tested.as_ref().map_or_else(Vec::new, |tested| self.measure(&split.test, tested, &choice, &baselines));
@@ -246,7 +247,7 @@ impl Run<'_> {
     }
 
     /// Step 5, or what was tested as it is.
-    fn finish(&mut self, judged: Judged, watch: &mut dyn Watch) -> Result<Learned> {
+    fn finish(&mut self, judged: Judged<'_>, watch: &mut dyn Watch) -> Result<Learned> {
         let Judged { evaluation, choice, tested } = judged;
         let recipe = choice.best.recipe.clone();
         let best_epoch = evaluation.best_epoch;
@@ -284,11 +285,6 @@ impl Run<'_> {
         tuned.collect()
     }
 
-    fn corpus(&self, fold: &Fold) -> Result<Corpus> {
-        let train = &fold.train;
-        Corpus::from_sequences(self.histories.items(), train.iter(), train.weights(), self.config.data.min_count)
-    }
-
     /// The checkpoint of a stopped run, if it is of the stage that this note belongs to.
     fn checkpoint_of(&mut self, note: &Note) -> Option<Resumed> {
         let same = |found: &Note| std::mem::discriminant(found) == std::mem::discriminant(note);
@@ -305,7 +301,7 @@ impl Run<'_> {
         watch: &mut dyn Watch,
     ) -> Result<(Corpus, Fitted)> {
         watch.stage(stage);
-        let corpus = self.corpus(fold)?;
+        let corpus = corpus(self.histories, self.config, fold)?;
         let note_text = serde_json::to_string(note).unwrap_or_default();
         let from = self.checkpoint_of(note).map(|resumed| resumed.checkpoint);
         let watch = RefCell::new(watch);
@@ -323,17 +319,18 @@ impl Run<'_> {
     /// Trains while validation gets better, and keeps the tables behind the best epoch.
     fn train_by_validation(&mut self, valid: &Fold, watch: &mut dyn Watch) -> Result<Chosen> {
         watch.stage(Stage::Train);
-        let corpus = self.corpus(valid)?;
+        let corpus = corpus(self.histories, self.config, valid)?;
         let progress = RefCell::new(ByValidation::default());
         let mut from = None;
         if let Some((Note::Train { epochs, each, worse }, resumed)) =
             self.resumed.take_if(|(note, _)| matches!(note, Note::Train { .. }))
         {
             from = Some(resumed.checkpoint);
-            *progress.borrow_mut() = ByValidation::again(&self.config.model, epochs, each, worse, resumed.kept)?;
+            *progress.borrow_mut() =
+                ByValidation::again(&self.config.model, &corpus, epochs, each, worse, resumed.kept)?;
         }
         let asked = sample(valid).sampled(EPOCH_QUERIES);
-        let rows = corpus.vocab().rows_of(self.histories.items());
+        let translation = OnceCell::new();
         let patience = self.config.evaluate.patience;
         let watch = RefCell::new(watch);
         let mut end_of_epoch = |epoch: u32, model: Behind<'_>| {
@@ -341,7 +338,8 @@ impl Run<'_> {
                 return Ok(true);
             }
             let recommender = recommender(corpus.vocab(), model, self.histories.ordered());
-            let scorer = OnItems { recommender: &recommender, rows: &rows };
+            let translated = || Translation::new(self.histories, corpus.vocab(), model.tower);
+            let scorer = translation.get_or_init(translated).scorer(&recommender);
             let each = ndcg_of_each(&rank(&scorer, &asked, self.threads()));
             let mut progress = progress.borrow_mut();
             watch.borrow_mut().epoch(progress.add(epoch, each, model)?);
@@ -385,7 +383,13 @@ impl Run<'_> {
     }
 
     /// The model, its vectors alone if they are not all of it, and the baselines, on test.
-    fn measure(&self, test: &Fold, tested: &Tested, choice: &Choice, baselines: &[Baseline]) -> Vec<(Row, Measured)> {
+    fn measure(
+        &self,
+        test: &Fold,
+        tested: &Tested<'_>,
+        choice: &Choice,
+        baselines: &[Baseline],
+    ) -> Vec<(Row, Measured)> {
         let mut rows = Vec::new();
         let mut add = |name: &str, settings: String, valid_ndcg: f64, measured: Measured| {
             let row = Row { name: name.to_owned(), settings, valid_ndcg, test: measured.metrics.clone() };
@@ -394,7 +398,7 @@ impl Run<'_> {
         let ask = |trial: &Trial| {
             let blended = blended(&trial.recipe, &tested.tables);
             let recommender = tested.model.asked(trial.recipe.clone(), blended);
-            let scorer = OnItems { recommender: &recommender, rows: &tested.rows };
+            let scorer = tested.translation.scorer(&recommender);
             Measured::new(&rank(&scorer, test, self.threads()), test)
         };
         add(Row::MODEL, choice.best.recipe.to_string(), choice.best.ndcg, ask(&choice.best));
@@ -424,6 +428,7 @@ impl ByValidation {
     /// As a stopped run left it.
     fn again(
         model: &ModelConfig,
+        corpus: &Corpus,
         epochs: Vec<EpochReport>,
         each: Vec<f64>,
         worse: u32,
@@ -433,7 +438,8 @@ impl ByValidation {
         let mut snapshot = None;
         if let Some(epoch) = best.filter(|_| kept.len() >= 2) {
             let (input, output) = (kept.remove(0), kept.remove(0));
-            let tower = model.tower(&Matrix::copied(&input), &kept.iter().map(Matrix::copied).collect::<Vec<_>>())?;
+            let tower =
+                model.tower(corpus, &Matrix::copied(&input), &kept.iter().map(Matrix::copied).collect::<Vec<_>>())?;
             snapshot = Some(Snapshot { epoch, input, output, tower });
         }
         Ok(Self { epochs, best: snapshot, each, worse })

@@ -16,6 +16,7 @@
 //! | `figures` | what was measured: the chosen recipe, all of them by rank, the strongest baseline |
 //! | `watch` | who looks on, and what a stopped run leaves behind |
 //! | `snapshot` | a model as it was behind an epoch |
+//! | `translation` | from histories to what a model is asked: its rows, and what else it reads |
 //! | `learn` | the whole way: split, train, stop early, choose, measure, judge, train again on everything |
 //!
 //! How trained matrices are asked changes the result several times over, so it is not left to the user.
@@ -39,12 +40,13 @@ mod recipe;
 mod recommender;
 mod snapshot;
 mod sums;
+mod translation;
 mod watch;
 
 pub use answer::{Answer, Because, Fields};
 pub use attempt::{Attempt, attempt};
 pub use batch::{Everybody, Summary, first_of_each};
-pub use choose::{Choice, Trial, choose, difference};
+pub use choose::{Choice, Trial, difference};
 pub use filter::Filter;
 pub use learn::{EpochReport, Evaluation, Learned, MetricsFile, Row, learn};
 pub use lists::{Lists, Written};

@@ -10,6 +10,7 @@ use crate::TokenId;
 use crate::ask::Want;
 use crate::error::{Error, Result};
 use crate::index::Hit;
+use crate::models::{Asker, User};
 use vecinity_kernel::vector::{dot, norm};
 
 /// A recommended item.
@@ -58,18 +59,19 @@ impl Style {
 }
 
 impl Recommender {
-    /// What to recommend after a history: rows of the vocabulary, oldest first. As [`top`](Self::top), in the
-    /// `style` wanted.
+    /// What to recommend to a user: after a history, rows of the vocabulary, oldest first, perhaps with what else is known
+    /// ([`User`]). As [`top`](Self::top), in the `style` wanted.
     ///
     /// # Panics
     /// If a row of the history does not exist.
     #[must_use]
-    pub fn recommend(&self, history: &[u32], want: Want<'_>, style: Style) -> Vec<Recommendation> {
-        let found = self.top(&[history], want, style.diversity, 1).pop().unwrap_or_default();
+    pub fn recommend<A: Asker>(&self, user: A, want: Want<'_>, style: Style) -> Vec<Recommendation> {
+        let found = self.top(std::slice::from_ref(&user), want, style.diversity, 1).pop().unwrap_or_default();
         let asked = style.explain.then(|| {
-            let user = self.user_vector(history);
-            let asked = self.prepare(history, &user, &mut Sums::new(self.len()));
-            let vectors = self.parts_of(&asked, history, &user);
+            let user = User { history: user.history(), known: user.known() };
+            let vector = self.user_vector(user);
+            let asked = self.prepare(user.history, &vector, &mut Sums::new(self.len()));
+            let vectors = self.parts_of(&asked, user, &vector);
             (asked, vectors)
         });
         let each = found.into_iter().map(|hit| Recommendation {
@@ -107,8 +109,8 @@ impl Recommender {
         chosen
     }
 
-    /// What each asked item of the history adds to the user's vector, which is `user`.
-    fn parts_of(&self, asked: &Asked, history: &[u32], user: &[f32]) -> Vec<(u32, Vec<f32>)> {
+    /// What each asked item of the history adds to the user's vector, which is `vector`.
+    fn parts_of(&self, asked: &Asked, user: User<'_>, vector: &[f32]) -> Vec<(u32, Vec<f32>)> {
         let items = asked.items.iter().filter(|_| asked.factor > 0.0);
         if self.tower().is_none() {
             let scaled = |&(known, weight): &(u32, f32)| {
@@ -118,13 +120,14 @@ impl Recommender {
             return items.map(scaled).collect();
         }
         let items: Vec<u32> = items.map(|&(known, _)| known).collect();
-        let others: Vec<Vec<u32>> =
-            (items.iter()).map(|left_out| history.iter().copied().filter(|item| item != left_out).collect()).collect();
-        let others: Vec<&[u32]> = others.iter().map(Vec::as_slice).collect();
-        let mut without = vec![0.0; items.len() * user.len()];
+        let others: Vec<Vec<u32>> = (items.iter())
+            .map(|left_out| user.history.iter().copied().filter(|item| item != left_out).collect())
+            .collect();
+        let others: Vec<User<'_>> = others.iter().map(|history| User { history, ..user }).collect();
+        let mut without = vec![0.0; items.len() * vector.len()];
         self.user_vectors(&others, &mut without);
-        let part = |without: &[f32]| user.iter().zip(without).map(|(with, without)| with - without).collect();
-        items.into_iter().zip(without.chunks_exact(user.len().max(1)).map(part)).collect()
+        let part = |without: &[f32]| vector.iter().zip(without).map(|(with, without)| with - without).collect();
+        items.into_iter().zip(without.chunks_exact(vector.len().max(1)).map(part)).collect()
     }
 
     /// What each item of the history adds to the score of an item above that of an average item.
@@ -179,14 +182,14 @@ mod tests {
             let history = [3, 8, 2, 27];
             let scores = oracle(&model, &history);
             let mean = scores.iter().sum::<f32>() / scores.len() as f32;
-            for found in model.recommend(&history, Want::best(5), EXPLAINED) {
+            for found in model.recommend(&history[..], Want::best(5), EXPLAINED) {
                 assert!(!history.contains(&found.item.0));
                 let sum: f32 = found.reasons.iter().map(|reason| reason.share).sum();
                 assert!((sum - 1.0).abs() < 1e-4);
                 // The part of the newest item, from the definition: a third of its weights is 1 / 1.75, of two 1 / 2.
                 let newest = found.reasons.iter().find(|r| r.item == Some(TokenId(27))).unwrap().share;
                 let part = newest * (scores[found.item.row()] - mean);
-                let asked = model.prepare(&history, &model.user_vector(&history), &mut Sums::new(30));
+                let asked = model.prepare(&history, &model.user_vector(&history[..]), &mut Sums::new(30));
                 let dots: Vec<f32> =
                     (0..30).map(|i| dot(model.vectors.from.row(27), model.vectors.to.row(i))).collect();
                 let lift = dots[found.item.row()] - dots.iter().sum::<f32>() / 30.0;
@@ -204,12 +207,12 @@ mod tests {
     #[test]
     fn where_nothing_speaks_for_an_item_there_are_no_reasons() {
         let model = model(&[], 0.5);
-        let popular = model.recommend(&[], Want::best(3), EXPLAINED);
+        let popular = model.recommend(&[][..], Want::best(3), EXPLAINED);
         assert!(popular.iter().all(|found| found.reasons.is_empty()));
         assert_eq!(popular[0].item, TokenId(0), "the most frequent item");
-        let all = model.recommend(&[3, 8], Want::best(30), EXPLAINED);
+        let all = model.recommend(&[3u32, 8][..], Want::best(30), EXPLAINED);
         assert!(all.last().unwrap().reasons.is_empty(), "far below the average item");
-        let silent = model.recommend(&[3, 8], Want::best(3), Style::default());
+        let silent = model.recommend(&[3u32, 8][..], Want::best(3), Style::default());
         assert!(silent.iter().all(|found| found.reasons.is_empty()));
     }
 
@@ -217,12 +220,12 @@ mod tests {
     fn diversity_puts_look_alikes_back_and_filters_hold() {
         let model = model(&[], 0.0);
         let even = |item: TokenId| item.row().is_multiple_of(2);
-        let plain = model.recommend(&[3, 8], Want::best(8).only(&even), Style::default());
+        let plain = model.recommend(&[3u32, 8][..], Want::best(8).only(&even), Style::default());
         assert!(plain.iter().all(|found| found.item.row() % 2 == 0));
         assert!(plain.is_sorted_by(|a, b| a.score >= b.score));
-        let varied = model.recommend(&[3, 8], Want::best(8), Style { diversity: 0.9, explain: false });
+        let varied = model.recommend(&[3u32, 8][..], Want::best(8), Style { diversity: 0.9, explain: false });
         let list = |found: &[Recommendation]| found.iter().map(|f| f.item).collect::<Vec<_>>();
-        assert_ne!(list(&varied), list(&model.recommend(&[3, 8], Want::best(8), Style::default())));
+        assert_ne!(list(&varied), list(&model.recommend(&[3u32, 8][..], Want::best(8), Style::default())));
         assert_eq!(varied.len(), 8);
         let error = Style { diversity: f32::NAN, explain: false }.check().unwrap_err();
         assert_eq!(error.to_string(), "diversity is NaN, expected 0 (by score alone) to 1");

@@ -13,9 +13,8 @@ use crate::ask::Want;
 use crate::baselines::{Memory, Sparse};
 use crate::embeddings::{Embeddings, Matrix};
 use crate::error::Result;
-use crate::eval::recommend::{Query, Scorer};
 use crate::index::{BLOCK, Best, Hit, Metric};
-use crate::models::Tower;
+use crate::models::{Asker, Tower};
 use crate::vocab::Vocab;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -207,11 +206,11 @@ impl Recommender {
         items
     }
 
-    /// The vector of a history: what the recipe's metric compares with the vectors of items, shape `[dim]`.
+    /// The vector of a user: what the recipe's metric compares with the vectors of items, shape `[dim]`.
     #[must_use]
-    pub fn user_vector(&self, history: &[u32]) -> Vec<f32> {
+    pub fn user_vector<A: Asker>(&self, user: A) -> Vec<f32> {
         let mut vector = vec![0.0; self.vectors.to.dim()];
-        self.user_vectors(&[history], &mut vector);
+        self.user_vectors(&[user], &mut vector);
         vector
     }
 
@@ -221,13 +220,13 @@ impl Recommender {
         self.vectors.to.dim()
     }
 
-    /// The vectors of histories into zeros of the shape `[histories.len(), dim]`.
-    pub(super) fn user_vectors(&self, histories: &[&[u32]], to: &mut [f32]) {
+    /// The vectors of users into zeros of the shape `[users.len(), dim]`.
+    pub(super) fn user_vectors<A: Asker>(&self, users: &[A], to: &mut [f32]) {
         if let Some(tower) = self.tower() {
-            return tower.users(histories, to);
+            return tower.users(users, to);
         }
-        for (history, to) in histories.iter().zip(to.chunks_exact_mut(self.vectors.to.dim().max(1))) {
-            for (item, weight) in Self::weighted(self.recipe.memory, history) {
+        for (user, to) in users.iter().zip(to.chunks_exact_mut(self.vectors.to.dim().max(1))) {
+            for (item, weight) in Self::weighted(self.recipe.memory, user.history()) {
                 axpy(weight, self.vectors.from.row(item as usize), to);
             }
         }
@@ -292,28 +291,28 @@ impl Recommender {
         }
     }
 
-    /// Writes the scores of all items for each history, shape `[histories.len(), len()]`.
+    /// Writes the scores of all items for each user, shape `[askers.len(), len()]`.
     ///
     /// Histories are rows of the vocabulary, oldest first. An empty one scores by popularity alone.
     ///
     /// # Panics
     /// If `scores` has another shape or a row does not exist.
-    pub fn score(&self, histories: &[&[u32]], scores: &mut [f32]) {
+    pub fn score<A: Asker>(&self, askers: &[A], scores: &mut [f32]) {
         let (mut users, mut sums) = (Vec::new(), Sums::new(self.len()));
-        let asked = self.prepare_all(histories, &mut users, &mut sums);
+        let asked = self.prepare_all(askers, &mut users, &mut sums);
         self.fill(&asked, &users, 0..self.len(), scores);
     }
 
-    fn prepare_all(&self, histories: &[&[u32]], users: &mut Vec<f32>, sums: &mut Sums) -> Vec<Asked> {
+    fn prepare_all<A: Asker>(&self, askers: &[A], users: &mut Vec<f32>, sums: &mut Sums) -> Vec<Asked> {
         let dim = self.vectors.to.dim();
         users.clear();
-        users.resize(histories.len() * dim, 0.0);
-        self.user_vectors(histories, users);
-        let each = histories.iter().zip(users.chunks_exact(dim.max(1)));
-        each.map(|(history, user)| self.prepare(history, user, sums)).collect()
+        users.resize(askers.len() * dim, 0.0);
+        self.user_vectors(askers, users);
+        let each = askers.iter().zip(users.chunks_exact(dim.max(1)));
+        each.map(|(asker, user)| self.prepare(asker.history(), user, sums)).collect()
     }
 
-    /// The best items for each history, the best first, equal scores by row.
+    /// The best items for each user, the best first, equal scores by row.
     ///
     /// Items of the history itself are left out, unless `want` includes what was asked. An empty history is
     /// answered with what is popular.
@@ -324,20 +323,20 @@ impl Recommender {
     /// # Panics
     /// If a row of a history does not exist.
     #[must_use]
-    pub fn top(&self, histories: &[&[u32]], want: Want<'_>, diversity: f32, threads: usize) -> Vec<Vec<Hit>> {
+    pub fn top<A: Asker>(&self, askers: &[A], want: Want<'_>, diversity: f32, threads: usize) -> Vec<Vec<Hit>> {
         // Blocks small enough that every thread gets one.
-        let block = histories.len().div_ceil(threads.max(1)).clamp(1, QUERIES);
+        let block = askers.len().div_ceil(threads.max(1)).clamp(1, QUERIES);
         let several = want.limit.saturating_mul(4).saturating_add(50);
         let wanted = Want { limit: if diversity > 0.0 { several } else { want.limit }, ..want };
         let next = AtomicUsize::new(0);
-        let answers = Mutex::new(vec![Vec::new(); histories.len()]);
+        let answers = Mutex::new(vec![Vec::new(); askers.len()]);
         let work = || {
             let (mut scores, mut users, mut sums) = (vec![0.0; block * BLOCK], Vec::new(), Sums::new(self.len()));
             loop {
                 let first = next.fetch_add(block, Ordering::Relaxed);
-                let Some(histories) = histories.get(first..histories.len().min(first + block)) else { break };
-                let asked = self.prepare_all(histories, &mut users, &mut sums);
-                let mut found = self.best(histories, &asked, &users, &mut scores, wanted);
+                let Some(askers) = askers.get(first..askers.len().min(first + block)) else { break };
+                let asked = self.prepare_all(askers, &mut users, &mut sums);
+                let mut found = self.best(askers, &asked, &users, &mut scores, wanted);
                 if diversity > 0.0 {
                     found.iter_mut().for_each(|found| *found = self.diverse(found, want.limit, diversity));
                 }
@@ -348,7 +347,7 @@ impl Recommender {
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..threads.min(histories.len().div_ceil(block)) {
+            for _ in 1..threads.min(askers.len().div_ceil(block)) {
                 scope.spawn(work);
             }
             work();
@@ -356,24 +355,24 @@ impl Recommender {
         answers.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The best items of a block of histories, tile by tile.
-    fn best(
+    /// The best items of a block of users, tile by tile.
+    fn best<A: Asker>(
         &self,
-        histories: &[&[u32]],
+        askers: &[A],
         asked: &[Asked],
         users: &[f32],
         scores: &mut [f32],
         want: Want<'_>,
     ) -> Vec<Vec<Hit>> {
         let limit = want.limit.min(self.len());
-        let left_out: Vec<Vec<u32>> = (histories.iter())
-            .map(|history| {
-                let mut items = if want.include_asked { Vec::new() } else { history.to_vec() };
+        let left_out: Vec<Vec<u32>> = (askers.iter())
+            .map(|asker| {
+                let mut items = if want.include_asked { Vec::new() } else { asker.history().to_vec() };
                 items.sort_unstable();
                 items
             })
             .collect();
-        let mut best: Vec<Best> = histories.iter().map(|_| Best::new(limit)).collect();
+        let mut best: Vec<Best> = askers.iter().map(|_| Best::new(limit)).collect();
         for start in (0..self.len()).step_by(BLOCK) {
             let rows = start..self.len().min(start + BLOCK);
             let scores = &mut scores[..asked.len() * rows.len()];
@@ -403,30 +402,6 @@ fn of_length_one(matrix: &Matrix) -> Matrix {
         row.iter_mut().for_each(|value| *value /= length);
     }
     Matrix::new(matrix.rows(), matrix.dim(), values)
-}
-
-/// A recommender that is asked in rows of the items of histories, for measurements.
-pub(super) struct OnItems<'a> {
-    pub(super) recommender: &'a Recommender,
-    /// The row in the vocabulary of each item; `u32::MAX` if it is not in it.
-    pub(super) rows: &'a [u32],
-}
-
-impl Scorer for OnItems<'_> {
-    fn score(&self, queries: &[Query], scores: &mut [f32]) {
-        let known = |&item: &u32| Some(self.rows[item as usize]).filter(|&row| row != u32::MAX);
-        let histories: Vec<Vec<u32>> =
-            queries.iter().map(|query| query.history.iter().filter_map(known).collect()).collect();
-        let histories: Vec<&[u32]> = histories.iter().map(Vec::as_slice).collect();
-        let n = self.recommender.len();
-        let mut found = vec![0.0; queries.len() * n];
-        self.recommender.score(&histories, &mut found);
-        for (found, scores) in found.chunks_exact(n.max(1)).zip(scores.chunks_exact_mut(self.rows.len().max(1))) {
-            for (score, &row) in scores.iter_mut().zip(self.rows) {
-                *score = if row == u32::MAX { f32::NEG_INFINITY } else { found[row as usize] };
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -509,7 +484,7 @@ pub(super) mod tests {
             let model = model(blend, popularity);
             let history = [3, 8, 2, 27];
             let mut scores = vec![0.0; 60];
-            model.score(&[&history, &[]], &mut scores);
+            model.score(&[&history[..], &[]], &mut scores);
             for (score, expected) in scores.iter().zip(oracle(&model, &history)) {
                 assert!((score - expected).abs() < 1e-5, "{blend:?}: {score} {expected}");
             }
@@ -568,9 +543,9 @@ pub(super) mod tests {
     #[test]
     fn items_of_the_history_come_only_if_wanted() {
         let model = model(&[], 0.0);
-        let all = model.top(&[&[3, 8]], Want::best(50).including_asked(), 0.0, 1);
+        let all = model.top(&[&[3u32, 8][..]], Want::best(50).including_asked(), 0.0, 1);
         assert_eq!(all[0].len(), 30);
-        let new = model.top(&[&[3, 8]], Want::best(50), 0.0, 1);
+        let new = model.top(&[&[3u32, 8][..]], Want::best(50), 0.0, 1);
         assert_eq!(new[0].len(), 28);
         assert!(new[0].iter().all(|hit| hit.id.0 != 3 && hit.id.0 != 8));
     }

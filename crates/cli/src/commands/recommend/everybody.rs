@@ -66,6 +66,19 @@ impl Files {
         if let Some(bad) = report.bad.first() {
             output.say(format_args!("note    {} skipped, the first: {bad}", counted(report.bad_rows, "bad row")));
         }
+        let Some(tower) = &model.tower else { return Ok(histories) };
+        let columns: Vec<&str> = tower.schema().names().collect();
+        let in_training = data.and_then(|data| data.user_metadata.as_deref());
+        let users = self.user_metadata.as_deref().or(in_training.filter(|file| file.exists()));
+        let histories = crate::beside::join(histories, &columns, users, output)?;
+        let there = |name: &str| histories.columns().iter().any(|column| column.name == name);
+        let missing: Vec<&str> = columns.iter().copied().filter(|name| !there(name)).collect();
+        if !missing.is_empty() {
+            let what = missing.join(", ");
+            output.say(format_args!(
+                "note    the model reads {what}, of which nothing is known here (--user-metadata FILE)"
+            ));
+        }
         Ok(histories)
     }
 }

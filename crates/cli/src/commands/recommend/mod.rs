@@ -41,6 +41,9 @@ pub(crate) struct Recommend {
     /// that itself holds a comma is understood.
     #[arg(long, value_name = "ITEMS", conflicts_with = "input")]
     history: Vec<String>,
+    /// What else is known of the user, for networks that read it, such as country=France,age=35.
+    #[arg(long, value_name = "COLUMN=VALUE,...", conflicts_with = "input")]
+    context: Vec<String>,
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
@@ -101,6 +104,9 @@ pub(crate) struct Files {
     /// What to do with rows that cannot be read: fail, skip, or skip:SHARE.
     #[arg(long, value_name = "HOW", requires = "input")]
     pub(crate) bad_rows: Option<events::BadRows>,
+    /// Fields of the users, for networks that read them; those of training, if absent and still there.
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub(crate) user_metadata: Option<PathBuf>,
     /// Threads [default: all cores].
     #[arg(long, value_name = "N", requires = "input", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
@@ -151,7 +157,7 @@ impl Recommend {
             style,
         };
         if self.files.input.is_empty() {
-            asked.one(&self.history, output)
+            asked.one(&self.history, &self.context, output)
         } else {
             asked.everybody(&self.files, output)
         }

@@ -4,7 +4,10 @@ use super::{Asked, items};
 use crate::output::Output;
 use crate::table;
 use std::io::{self, Write};
+use vecinity::Error;
 use vecinity::error::{counted, shown};
+use vecinity::models::youtube::Context;
+use vecinity::models::{Tower, User};
 use vecinity::recommend::{Answer, Recommendation, first_of_each};
 
 /// Reasons that are shown to a person.
@@ -28,7 +31,7 @@ struct Found<'a> {
 }
 
 impl Asked<'_> {
-    pub(super) fn one(&self, history: &[String], output: Output) -> anyhow::Result<()> {
+    pub(super) fn one(&self, history: &[String], context: &[String], output: Output) -> anyhow::Result<()> {
         let embeddings = &self.model.embeddings;
         let typed = items::read(history, &self.tokens)?;
         for (_, error) in &typed.unknown {
@@ -46,7 +49,9 @@ impl Asked<'_> {
         }
         let bound = self.filter.bind(embeddings)?;
         let only = |id| !self.excluded.contains(&id) && bound.allows(id);
-        let found = self.recommender.recommend(&history, self.want(&only), self.style);
+        let context = self.context(context)?;
+        let user = User { history: &history, known: context.as_ref().map(Context::known) };
+        let found = self.recommender.recommend(user, self.want(&only), self.style);
         let cause = if found.is_empty() { Some(self.why_nothing()?) } else { None };
         if let Some(cause) = &cause {
             output.say(format_args!("note: nothing to list: {cause}"));
@@ -60,6 +65,31 @@ impl Asked<'_> {
             cause,
         };
         output.answer(&answer, |to| self.write(to, &history, &found))
+    }
+
+    /// What else is known of the user, as the network reads it.
+    fn context(&self, given: &[String]) -> vecinity::Result<Option<Context>> {
+        let pairs = given.iter().flat_map(|all| all.split(',')).map(|pair| {
+            let wrong = || Error::setting("context", shown(pair), "COLUMN=VALUE, such as country=France");
+            pair.split_once('=').map(|(name, value)| (name.trim(), value.trim())).ok_or_else(wrong)
+        });
+        let pairs = pairs.collect::<vecinity::Result<Vec<_>>>()?;
+        let Some(schema) = self.model.tower.as_ref().map(Tower::schema).filter(|schema| !schema.is_empty()) else {
+            return match pairs.first() {
+                None => Ok(None),
+                Some((name, _)) => Err(Error::setting("context", name, "nothing: the model reads histories alone")),
+            };
+        };
+        if let Some((name, _)) = pairs.iter().find(|(name, _)| !schema.names().any(|known| known == *name)) {
+            let names: Vec<&str> = schema.names().collect();
+            return Err(Error::setting(
+                "context",
+                shown(name),
+                format!("columns that the model reads: {}", names.join(", ")),
+            ));
+        }
+        let value = |name: &str| pairs.iter().rev().find(|(known, _)| *known == name).map(|&(_, value)| value);
+        schema.context(&value).map(Some)
     }
 
     fn write(&self, to: &mut dyn Write, history: &[u32], found: &[Recommendation]) -> io::Result<()> {

@@ -71,6 +71,9 @@ impl Items {
             model.directed = order.is_none();
         }
         let histories = histories.learned_with(config.data.repeats, config.data.weighted);
+        let (columns, beside_items) = config.model.reads();
+        let histories = if beside_items { histories.traced() } else { histories };
+        let histories = crate::beside::join(histories, &columns, config.data.user_metadata.as_deref(), output)?;
         output.say(format_args!(
             "read    {} events, {} histories, {} items from {} file{}   {:.1} s",
             grouped(report.events),

@@ -27,6 +27,8 @@ pub struct Sequences {
     items: Vec<u32>,
     ends: Vec<usize>,
     weights: Vec<f32>,
+    /// Which events they are, among all.
+    events: Vec<u64>,
 }
 
 impl Sequences {
@@ -40,6 +42,12 @@ impl Sequences {
     #[must_use]
     pub fn weights(&self) -> Option<&[f32]> {
         (self.weights.len() == self.items.len()).then_some(&self.weights)
+    }
+
+    /// The number of each event among all of the [`Histories`], if they are traced.
+    #[must_use]
+    pub fn traced(&self) -> Option<&[u64]> {
+        (self.events.len() == self.items.len()).then_some(&self.events)
     }
 
     /// Appends what is to be learned from the first `until` events of a history, but nothing of `hidden`.
@@ -57,6 +65,7 @@ impl Sequences {
             if Some(items[at]) != hidden {
                 self.items.push(items[at]);
                 self.weights.extend(weights.map(|weights| weights[at]));
+                self.events.extend(histories.is_traced().then_some((history.events.start + at) as u64));
             }
         };
         match histories.repeats() {
@@ -103,6 +112,8 @@ pub struct Query {
     pub history: Vec<u32>,
     /// The right answers, at least one; items outside of the catalogue count as misses.
     pub targets: Vec<u32>,
+    /// The first event of the answers among all: what is known then, but for its item, is asked with.
+    pub event: usize,
 }
 
 /// A training part and the questions about what follows it.
@@ -149,13 +160,15 @@ impl Fold {
         if share >= 1.0 {
             return self.clone();
         }
-        let (slice, weights) = ((share * u64::MAX as f64) as u64, self.train.weights());
+        let slice = (share * u64::MAX as f64) as u64;
+        let (weights, events) = (self.train.weights(), self.train.traced());
         let (mut train, mut start) = (Sequences::default(), 0);
         for (row, items) in self.train.iter().enumerate() {
             let end = start + items.len();
             if splitmix64(row as u64) < slice {
                 train.push(items);
                 train.weights.extend(weights.into_iter().flat_map(|weights| &weights[start..end]));
+                train.events.extend(events.into_iter().flat_map(|events| &events[start..end]));
             }
             start = end;
         }
@@ -246,9 +259,10 @@ fn last(histories: &Histories) -> Split {
             && !rest.is_empty()
         {
             until = places[rest.len()];
-            valid.push(Query { owner, history: rest.to_vec(), targets: vec![*validation] });
-            let history = row[..row.len() - 1].to_vec();
-            test.push(Query { owner, history, targets: vec![*target] });
+            let event = |place: usize| history.events.start + places[place];
+            valid.push(Query { owner, history: rest.to_vec(), targets: vec![*validation], event: event(rest.len()) });
+            let (history, event) = (row[..row.len() - 1].to_vec(), event(rest.len() + 1));
+            test.push(Query { owner, history, targets: vec![*target], event });
         }
         train.learn(histories, &history, until, None, &mut seen);
     }
@@ -267,6 +281,7 @@ struct Timed {
     owner: usize,
     item: u32,
     time: i64,
+    event: usize,
 }
 
 fn time(histories: &Histories, cut: Cut) -> Result<Split> {
@@ -277,7 +292,7 @@ fn time(histories: &Histories, cut: Cut) -> Result<Split> {
     for (owner, history) in histories.iter().enumerate() {
         let times = history.times.unwrap_or(&[]);
         seen.distinct(history.items, |at, item| {
-            events.push(Timed { owner, item, time: times[at] });
+            events.push(Timed { owner, item, time: times[at], event: history.events.start + at });
         });
     }
     let (share, at) = match cut {
@@ -304,7 +319,7 @@ fn cut_time(events: &[Timed], share: f64) -> i64 {
 /// Training from the events before `cut` (in the order of owners), questions from those after.
 fn before_and_after(events: &[Timed], cut: i64, histories: &Histories) -> Fold {
     let (mut train, mut seen) = (Sequences::default(), Seen::new(histories));
-    let mut waiting: Vec<(usize, Vec<u32>, Vec<u32>)> = Vec::new();
+    let mut waiting: Vec<(usize, Vec<u32>, Vec<&Timed>)> = Vec::new();
     for owner in events.chunk_by(|a, b| a.owner == b.owner) {
         let (before, after): (Vec<&Timed>, Vec<&Timed>) = owner.iter().partition(|event| event.time < cut);
         let history: Vec<u32> = before.iter().map(|event| event.item).collect();
@@ -312,14 +327,15 @@ fn before_and_after(events: &[Timed], cut: i64, histories: &Histories) -> Fold {
             let whole = histories.history(owner[0].owner);
             let until = whole.times.map_or(0, |times| times.partition_point(|&time| time < cut));
             train.learn(histories, &whole, until, None, &mut seen);
-            waiting.push((owner[0].owner, history, after.iter().map(|event| event.item).collect()));
+            waiting.push((owner[0].owner, history, after));
         }
     }
     let mut fold = Fold::new(train, Vec::new(), histories.items().len());
-    for (owner, history, mut targets) in waiting {
-        targets.retain(|&item| fold.counts[item as usize] > 0);
-        if !targets.is_empty() {
-            fold.queries.push(Query { owner, history, targets });
+    for (owner, history, mut after) in waiting {
+        after.retain(|event| fold.counts[event.item as usize] > 0);
+        if let Some(first) = after.first() {
+            let targets = after.iter().map(|event| event.item).collect();
+            fold.queries.push(Query { owner, history, targets, event: first.event });
         }
     }
     fold
@@ -353,7 +369,8 @@ fn baskets(histories: &Histories, held_out: impl Fn(u64) -> Option<Use>) -> Spli
         }
         let hidden = splitmix64(b as u64 ^ 0x9E37_79B9_7F4A_7C15) % row.len() as u64;
         let target = row.remove(hidden as usize);
-        let query = Query { owner: b, history: row, targets: vec![target] };
+        let event = event_of(&basket, target);
+        let query = Query { owner: b, history: row, targets: vec![target], event };
         if used == Use::Test { &mut test } else { &mut valid }.queries.push(query);
     }
     Split { valid, test, one_training: true }
@@ -374,12 +391,17 @@ fn random(histories: &Histories, share: f64) -> Split {
         let hidden = splitmix64(owner as u64 ^ 0x9E37_79B9_7F4A_7C15) % row.len() as u64;
         let target = row.remove(hidden as usize);
         train.learn(histories, &history, until, Some(target), &mut seen);
-        let query = Query { owner, history: row, targets: vec![target] };
+        let query = Query { owner, history: row, targets: vec![target], event: event_of(&history, target) };
         if draw < slice { &mut test } else { &mut valid }.push(query);
     }
     let items = histories.items().len();
     let valid = Fold::new(train.clone(), valid, items);
     Split { valid, test: Fold::new(train, test, items), one_training: true }
+}
+
+/// The event of an item's first time in a history.
+fn event_of(history: &History<'_>, item: u32) -> usize {
+    history.events.start + history.items.iter().position(|&other| other == item).unwrap_or(0)
 }
 
 /// Sebastiano Vigna's finaliser: a fixed, well-mixed number for each number.

@@ -87,7 +87,7 @@ mod tests {
     fn measured(ranks: &[u32]) -> Measured {
         let ranked =
             Ranked { ranks: ranks.iter().map(|&rank| vec![rank]).collect(), lists: vec![Vec::new(); ranks.len()] };
-        let queries = vec![super::super::Query { owner: 0, history: vec![0], targets: vec![0] }; ranks.len()];
+        let queries = vec![super::super::Query { owner: 0, history: vec![0], targets: vec![0], event: 0 }; ranks.len()];
         Measured::new(&ranked, &Fold { queries, counts: vec![1], ..Fold::default() })
     }
 

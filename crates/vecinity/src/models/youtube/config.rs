@@ -1,5 +1,6 @@
 //! Settings of the network.
 
+use super::Feature;
 use crate::deep::{self, Decay, Method};
 use crate::error::{Error, Result};
 use crate::train;
@@ -60,6 +61,13 @@ pub struct Config {
     pub dropout: f32,
     /// Share of the history's items left out in training, 0 to below 1.
     pub item_dropout: f32,
+    /// Columns of the events (or of their owners) that are read beside the history.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<Feature>,
+    /// Read how long before the last event an example happened; 0 when the network is asked.
+    pub example_age: bool,
+    /// Words of earlier events that are looked at, the newest ones, 1 to 1000.
+    pub words: usize,
     /// Output rows are the input rows.
     pub tied: bool,
     /// A bias for each item.
@@ -101,6 +109,9 @@ impl Default for Config {
             hidden: vec![256],
             dropout: 0.2,
             item_dropout: 0.0,
+            features: Vec::new(),
+            example_age: false,
+            words: 50,
             tied: false,
             bias: true,
             temperature: 0.0,
@@ -145,6 +156,14 @@ impl Config {
     pub fn check(&self) -> Result<()> {
         if !(1..=1000).contains(&self.history) {
             return Err(Error::setting("history", self.history, "1 to 1000"));
+        }
+        if !(1..=1000).contains(&self.words) {
+            return Err(Error::setting("words", self.words, "1 to 1000"));
+        }
+        if let Some(twice) = (1..self.features.len())
+            .find(|&at| self.features[..at].iter().any(|before| before.name == self.features[at].name))
+        {
+            return Err(Error::setting("features", &self.features[twice], "each column once"));
         }
         if self.pools > 64 || (self.pools == 0 && !self.mean && !self.last) {
             return Err(Error::setting("pools", self.pools, "1 to 64, or 0 with mean or last"));

@@ -1,5 +1,6 @@
 //! Examples: the next event of a history, from the past only.
 
+use super::features::{Contexts, Known};
 use crate::eval::recommend::Fold;
 use crate::rng::Rng;
 
@@ -54,6 +55,8 @@ pub(super) struct Examples {
     /// Where each history begins, and the end of the last.
     bounds: Vec<usize>,
     per_owner: usize,
+    /// What is known beside the events, in their order.
+    contexts: Option<Contexts>,
 }
 
 impl Examples {
@@ -64,6 +67,19 @@ impl Examples {
             all.bounds.push(all.events.len());
         }
         all
+    }
+
+    /// With what is known beside the events of the fold, in their order.
+    pub(super) fn beside(self, contexts: Option<Contexts>) -> Self {
+        Self { contexts, ..self }
+    }
+
+    /// What is known when the item of an example is asked for; of earlier words the last `most`.
+    pub(super) fn known(&self, example: Example, most: usize) -> Known<'_> {
+        match &self.contexts {
+            Some(all) => all.at(example.target, example.start, example.target, most),
+            None => Known::default(),
+        }
     }
 
     fn owners(&self) -> impl Iterator<Item = (usize, usize)> {

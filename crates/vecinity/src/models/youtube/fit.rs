@@ -1,22 +1,29 @@
 //! Epochs of steps, progress, stopping and going on.
 
+mod clock;
+
 use super::examples::{Catalogue, Example, Examples};
+use super::features::{A_NUMBER, Known};
 use super::losses::{Comparison, Losses, Own, Proposal, gather};
 use super::network::{OutputGradient, TowerGradient, Trace};
-use super::{Config, LossKind, Network, Youtube};
+use super::{Config, LossKind, Network, Schema, Youtube};
 use crate::deep::{
-    Candidates, GROUP, LANES, Masks, Optimizer, Parameter, Schedule, Settings, in_groups, padded, sum_rows,
-    unit_backward, unit_rows,
+    Candidates, GROUP, LANES, Masks, Optimizer, Parameter, RowGradient, Schedule, Settings, in_groups, padded,
+    sum_rows, unit_backward, unit_rows,
 };
 use crate::error::{Error, Result};
 use crate::eval::recommend::Fold;
+use crate::histories::Side;
 use crate::rng::Rng;
 use crate::train::{Control, Progress};
-use std::time::{Duration, Instant};
+use clock::Clock;
+use std::time::Instant;
 
 /// Streams of chance are numbered by what they are for.
 const ORDER: u64 = 1 << 60;
 const STEP: u64 = 2 << 60;
+/// One in so many categories is taken for an unknown one in training, so that its row has a meaning.
+const UNKNOWN: u32 = 32;
 
 /// An epoch that is over.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,13 +38,15 @@ pub struct Epoch {
     pub seconds: f64,
 }
 
-/// Bytes that training takes, at most: parameters with their moments, and the working memory of `threads`.
+/// Bytes that training takes, at most: parameters with their moments, and the working memory of `threads`. Of categories and
+/// words the tables are not counted: they are known when the data is.
 #[must_use]
 pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize) -> u64 {
     let width = padded(settings.dim);
     let tables = if config.tied { 1 } else { 2 } * Parameter::bytes(items + 1, width) + Parameter::bytes(items, 1);
     let pools = config.pools + usize::from(config.mean) + usize::from(config.last);
-    let (mut layers, mut before, mut activations) = (0, pools * width, pools * width);
+    let beside = config.features.len() * width + usize::from(config.example_age) * padded(A_NUMBER);
+    let (mut layers, mut before, mut activations) = (0, pools * width + beside, pools * width + beside);
     for &outputs in config.hidden.iter().chain([&settings.dim]) {
         // Values, two moments, the transposed copy, the sum of the batch.
         layers += (before * padded(outputs) * 5 * 4) as u64;
@@ -69,18 +78,25 @@ struct Room {
 struct Task<'a> {
     examples: &'a [Example],
     own: Own<'a>,
-    /// Gradients of the histories' rows.
+    /// Categories of the examples.
+    rows: &'a [u32],
+    /// Gradients of the histories' rows, and of what is known beside them.
     d_rows: &'a mut [f32],
+    d_known: &'a mut [f32],
 }
 
 struct Run<'a> {
     config: &'a Config,
     settings: &'a Settings,
     network: Network,
+    schema: Schema,
     optimizer: Optimizer,
     examples: Examples,
     proposal: Proposal,
     full: bool,
+    /// Rows of the categories' unknown values, and of those of the batch.
+    unknown: Vec<u32>,
+    rows: Vec<u32>,
     masks: Masks,
     rooms: Vec<Room>,
     comparison: Comparison,
@@ -89,6 +105,7 @@ struct Run<'a> {
     d_rows: Vec<f32>,
     d_offsets: Vec<f32>,
     d_history: Vec<f32>,
+    d_known: Vec<f32>,
     d_own: Vec<f32>,
     d_own_biases: Vec<f32>,
 }
@@ -104,15 +121,18 @@ pub struct State {
 
 /// Trains a network on the training part of a fold.
 ///
+/// * `side`: what stands beside the events of training, in their order: for `features` and `example_age`;
 /// * `from`: a state to go on from, of the same data and settings;
 /// * `observe`: called ten times a second; `save`: called when it asks for a checkpoint;
 /// * `epoch`: called behind every epoch with the model as it is; `false` ends the training there.
 ///
 /// # Errors
-/// Settings out of range, nothing to learn from, a loss that is no longer a number, [`Error::Interrupted`] if `observe`
+/// Settings out of range, nothing to learn from, columns that are not there, a loss that is no longer a number, [`Error::Interrupted`] if `observe`
 /// stopped it, and what `save` and `epoch` return.
+#[expect(clippy::too_many_arguments, reason = "data, settings, and who looks on")]
 pub fn fit(
     fold: &Fold,
+    side: Option<&Side>,
     config: &Config,
     settings: &Settings,
     from: Option<State>,
@@ -123,7 +143,9 @@ pub fn fit(
     config.check()?;
     settings.check()?;
     let catalogue = Catalogue::of(&fold.counts);
-    let examples = Examples::of(fold, &catalogue, config.per_owner);
+    let schema = Schema::of(config, side)?;
+    let contexts = side.filter(|_| !schema.is_empty()).map(|side| schema.read(side, true));
+    let examples = Examples::of(fold, &catalogue, config.per_owner).beside(contexts);
     let per_epoch = examples.in_an_epoch();
     if per_epoch == 0 || catalogue.len() < 2 {
         return Err(Error::data(
@@ -131,7 +153,7 @@ pub fn fit(
             "a network needs histories of at least two events and a catalogue of two items",
         ));
     }
-    let mut run = Run::new(config, settings, &catalogue, examples);
+    let mut run = Run::new(config, settings, schema, &catalogue, examples);
     if let Some(state) = from {
         run.go_on(state)?;
     }
@@ -172,66 +194,16 @@ pub fn fit(
     Ok(run.model(&run.network, &catalogue))
 }
 
-/// How often the observer is called, from the first step on.
-const TICK: Duration = Duration::from_millis(100);
-
-/// What is said of the progress.
-struct Clock<'a> {
-    settings: &'a Settings,
-    total: u64,
-    /// Examples so far, those of earlier processes included, and of this process.
-    examples: u64,
-    here: u64,
-    /// Seconds in steps.
-    seconds: f64,
-    next: Duration,
-    begun: Instant,
-    loss: (f64, usize),
-}
-
-impl<'a> Clock<'a> {
-    fn new(settings: &'a Settings, per_epoch: usize, steps: u64) -> Self {
-        let total = per_epoch as u64 * u64::from(settings.epochs);
-        let examples = (steps * settings.batch as u64).min(total);
-        let begun = Instant::now();
-        Self { settings, total, examples, here: 0, seconds: 0.0, next: Duration::ZERO, begun, loss: (0.0, 0) }
-    }
-
-    /// A step of `examples` has been made.
-    fn tick(
-        &mut self,
-        epoch: u32,
-        examples: usize,
-        loss: f64,
-        learning_rate: f32,
-        observe: &mut dyn FnMut(&Progress) -> Control,
-    ) -> Control {
-        self.examples += examples as u64;
-        self.here += examples as u64;
-        self.loss = (self.loss.0 + loss, self.loss.1 + examples);
-        let ended = self.examples >= self.total;
-        if self.begun.elapsed() < self.next && !ended {
-            return Control::Continue;
-        }
-        self.next = self.begun.elapsed() + TICK;
-        let (sum, count) = std::mem::take(&mut self.loss);
-        observe(&Progress {
-            epoch,
-            epochs: self.settings.epochs,
-            tokens: self.examples,
-            total_tokens: self.total,
-            loss: (count > 0).then(|| sum / count as f64),
-            learning_rate,
-            seconds: self.seconds,
-            tokens_per_second: self.here as f64 / self.seconds.max(1e-9),
-        })
-    }
-}
-
 impl<'a> Run<'a> {
-    fn new(config: &'a Config, settings: &'a Settings, catalogue: &Catalogue, examples: Examples) -> Self {
+    fn new(
+        config: &'a Config,
+        settings: &'a Settings,
+        schema: Schema,
+        catalogue: &Catalogue,
+        examples: Examples,
+    ) -> Self {
         let items = catalogue.len();
-        let network = Network::new(config, items, settings.dim, settings.seed);
+        let network = Network::new(config, &schema, items, settings.dim, settings.seed);
         let steps = examples.in_an_epoch().div_ceil(settings.batch) as u32 * settings.epochs;
         let schedule = Schedule {
             peak: settings.learning_rate,
@@ -251,11 +223,15 @@ impl<'a> Run<'a> {
             d_rows: Vec::new(),
             d_offsets: Vec::new(),
             d_history: Vec::new(),
+            d_known: Vec::new(),
+            unknown: schema.unknown().rows,
+            rows: Vec::new(),
             d_own: Vec::new(),
             d_own_biases: Vec::new(),
             config,
             settings,
             network,
+            schema,
             examples,
             proposal,
             full,
@@ -263,7 +239,7 @@ impl<'a> Run<'a> {
     }
 
     fn model(&self, network: &Network, catalogue: &Catalogue) -> Youtube {
-        Youtube::new(network.frozen(), catalogue.clone(), self.settings.dim, &self.config.hidden)
+        Youtube::new(network.frozen(), self.schema.clone(), catalogue.clone(), self.settings.dim, self.config)
     }
 
     /// Writes a checkpoint if one is wanted; returns whether to stop.
@@ -318,6 +294,7 @@ impl<'a> Run<'a> {
         }
         self.compare(&targets, &wanted, &mut rng);
         let places = wanted.len();
+        let mut known = self.known(batch, &mut rng);
         let loss = self.groups(batch, &targets, chance, places);
         // What everybody wants of the item rows.
         let unit = self.network.length > 0.0;
@@ -328,6 +305,8 @@ impl<'a> Run<'a> {
             unit_backward(own, width, 1.0, &self.comparison.own_factors, &mut self.d_own[..own.len()]);
         }
         let threads = self.settings.threads;
+        let d_known = &self.d_known;
+        let known = sum_rows(&mut known, width, threads, |place| &d_known[place as usize * width..][..width]);
         let (d_history, d_rows, d_own) = (&self.d_history, &self.d_rows, &self.d_own);
         let drawn = self.comparison.ids.len();
         let output = if self.full {
@@ -365,8 +344,28 @@ impl<'a> Run<'a> {
             let rows = if tied { Default::default() } else { sum_rows(&mut outputs, width, threads, row) };
             (OutputGradient::Some { rows, biases }, history)
         };
-        self.update(output.0, &output.1);
+        self.update(output.0, &output.1, &known);
         loss
+    }
+
+    /// What is known beside the histories of a batch: its rows with their places, up to date.
+    fn known(&mut self, batch: &[Example], rng: &mut Rng) -> Vec<(u32, u32)> {
+        let Self { rows, unknown, examples, network, optimizer, .. } = self;
+        rows.clear();
+        let mut wanted = Vec::new();
+        for &example in batch {
+            let known = examples.known(example, self.config.words);
+            for (&row, &unknown) in known.rows.iter().zip(&*unknown) {
+                rows.push(if rng.below(UNKNOWN) == 0 { unknown } else { row });
+                wanted.push((rows[rows.len() - 1], wanted.len() as u32));
+            }
+            for &word in known.words {
+                wanted.push((word, wanted.len() as u32));
+            }
+        }
+        optimizer.refresh(&mut network.features, wanted.iter().map(|&(row, _)| row));
+        self.d_known.resize(wanted.len() * network.width, 0.0);
+        wanted
     }
 
     /// Makes ready what the batch is compared with, all rows up to date.
@@ -404,6 +403,7 @@ impl<'a> Run<'a> {
         self.d_own.resize(if self.full { 0 } else { batch.len() * width }, 0.0);
         self.d_own_biases.resize(if self.full { 0 } else { batch.len() }, 0.0);
         let Self { network, examples, config, masks, comparison, proposal, tower, d_rows, d_offsets, .. } = self;
+        let (mut categories, mut d_beside) = (&self.rows[..], &mut self.d_known[..]);
         let (network, examples, masks, comparison, proposal) =
             (&*network, &*examples, &*masks, &*comparison, &*proposal);
         let candidates = if self.full {
@@ -430,20 +430,30 @@ impl<'a> Run<'a> {
             let (d_own_biases, rest) = d_biases.split_at_mut(count);
             d_biases = rest;
             let own = Own { targets, rows, biases, d_rows: d_own_rows, d_biases: d_own_biases };
-            tasks.push(Task { examples: batch, own, d_rows });
+            let known = |&e: &Example| examples.known(e, config.words);
+            let (rows, rest) = categories.split_at(batch.iter().map(|e| known(e).rows.len()).sum());
+            categories = rest;
+            let count = rows.len() + batch.iter().map(|e| known(e).words.len()).sum::<usize>();
+            let (d_known, rest) = d_beside.split_at_mut(count * width);
+            d_beside = rest;
+            tasks.push(Task { examples: batch, own, rows, d_rows, d_known });
         }
         let weighting = network.pools.weighting();
         let weight = 1.0 / batch.len() as f32;
         let seed = self.settings.seed;
         let work = |number: usize, task: Task<'_>, room: &mut Room| {
             let mut rng = Rng::new(seed, chance | (number as u64 + 1));
-            let histories = task.examples.iter().map(|&e| examples.history(e, config.history));
+            let each = task.rows.len() / task.examples.len();
+            let histories = task.examples.iter().enumerate().map(|(at, &e)| {
+                let known = Known { rows: &task.rows[at * each..][..each], ..examples.known(e, config.words) };
+                (examples.history(e, config.history), known)
+            });
             let users = task.examples.len().next_multiple_of(LANES);
             let dropout = Some((masks, config.item_dropout, &mut rng));
             network.forward(&weighting, histories, users, dropout, &mut room.trace);
             let Room { trace, losses, tower, loss } = room;
             *loss = losses.group(proposal, &trace.users, candidates, &comparison.ids, task.own, weight);
-            network.backward(&weighting, masks, trace, &mut losses.d_users, tower, task.d_rows);
+            network.backward(&weighting, masks, trace, &mut losses.d_users, tower, task.d_rows, task.d_known);
         };
         tower.clear();
         d_rows.clear();
@@ -464,13 +474,13 @@ impl<'a> Run<'a> {
     }
 
     /// Clips and makes the step.
-    fn update(&mut self, output: OutputGradient, history: &crate::deep::RowGradient) {
+    fn update(&mut self, output: OutputGradient, history: &RowGradient, known: &RowGradient) {
         let Self { network, optimizer, tower, .. } = self;
         let weighting = network.pools.weighting();
         let logits = network.pools.logit_gradient(&weighting, &tower.weighting);
         let mut scale = 1.0;
         if self.settings.clip > 0.0 {
-            let mut runs: Vec<&[f32]> = vec![&logits];
+            let mut runs: Vec<&[f32]> = vec![&logits, &known.values];
             runs.extend(tower.layers.iter().flat_map(|layer| [&layer.weights[..], &layer.bias]));
             match &output {
                 OutputGradient::All { rows, biases } => runs.extend([&rows[..], biases]),
@@ -484,6 +494,7 @@ impl<'a> Run<'a> {
         }
         network.step_tower(optimizer, tower, &logits, scale);
         network.step_bias(optimizer, &output, scale);
+        optimizer.sparse(&mut network.features, known, scale);
         match (output, &mut network.output) {
             (OutputGradient::All { rows, biases }, table) => {
                 match table {
@@ -513,6 +524,7 @@ fn settle(optimizer: &Optimizer, network: &mut Network) {
         optimizer.settle(output);
     }
     optimizer.settle(&mut network.bias);
+    optimizer.settle(&mut network.features);
 }
 
 #[cfg(test)]

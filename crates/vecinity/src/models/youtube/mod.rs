@@ -11,6 +11,7 @@
 //! | `examples` | the next event from the past only; histories in the catalogue's numbers |
 //! | `network` | the parameters, and the way from a history to a user vector and back |
 //! | `losses` | which items a step is compared with, and the loss of a group |
+//! | `features` | what is known beside the history, as rows of a table and numbers |
 //! | `fit` | epochs of steps, progress, stopping and going on |
 //! | `onnx` | the tower as a file for ONNX Runtime |
 //! | `score` | the trained model as a recommender |
@@ -23,6 +24,7 @@
 mod config;
 mod corpus;
 mod examples;
+mod features;
 mod fit;
 mod losses;
 mod network;
@@ -32,7 +34,8 @@ mod tower;
 
 pub use config::{Config, LossKind};
 pub use corpus::fit_corpus;
+pub use features::{Context, Contexts, Feature, FeatureKind, Known, Schema};
 pub use fit::{Epoch, State, fit, memory};
 pub use network::Network;
 pub use score::Youtube;
-pub use tower::Tower;
+pub use tower::{Asker, Tower, User};

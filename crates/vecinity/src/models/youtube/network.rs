@@ -1,6 +1,7 @@
 //! The parameters, and the way from a history to a user vector and back.
 
-use super::Config;
+use super::features::{A_NUMBER, Known};
+use super::{Config, Schema};
 use crate::deep::{
     Linear, LinearGradient, Masks, Optimizer, Parameter, Pools, RowGradient, Weighting, padded, relu, relu_backward,
     unit_backward, unit_rows,
@@ -21,6 +22,9 @@ pub struct Network {
     /// Output rows; absent if tied.
     pub(super) output: Option<Parameter>,
     pub(super) bias: Parameter,
+    /// Rows of categories and words.
+    pub(super) features: Parameter,
+    pub(super) inputs: Inputs,
     pub(super) pools: Pools,
     pub(super) layers: Vec<Linear>,
     pub(super) residual: bool,
@@ -29,7 +33,49 @@ pub struct Network {
     pub(super) length: f32,
 }
 
-/// What a batch wants of everything but item rows.
+/// What the first layer reads: blocks of values, each padded to whole registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Inputs {
+    /// Blocks of a row each: pools of the history, then categories, then perhaps the mean of the words.
+    pools: usize,
+    categories: usize,
+    words: bool,
+    /// Values of a row without padding.
+    dim: usize,
+    /// The last block: values of numbers.
+    numbers: usize,
+}
+
+impl Inputs {
+    pub(super) fn new(pools: usize, schema: &Schema, dim: usize) -> Self {
+        let numbers = schema.numbers() * A_NUMBER;
+        Self { pools, categories: schema.categories(), words: schema.has_words(), dim, numbers }
+    }
+
+    /// The blocks: values in use, and with padding.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (usize, usize)> {
+        let rows = self.pools + self.categories + usize::from(self.words);
+        let numbers = (self.numbers > 0).then_some((self.numbers, padded(self.numbers)));
+        std::iter::repeat_n((self.dim, padded(self.dim)), rows).chain(numbers)
+    }
+
+    /// Values with padding.
+    pub(super) fn width(&self) -> usize {
+        self.blocks().map(|(_, padded)| padded).sum()
+    }
+
+    /// Which values are no padding.
+    fn used(&self) -> Vec<bool> {
+        self.blocks().flat_map(|(used, padded)| (0..padded).map(move |at| at < used)).collect()
+    }
+
+    /// Values of the pools, with padding.
+    fn pooled(&self) -> usize {
+        self.pools * padded(self.dim)
+    }
+}
+
+/// What a batch wants of everything but rows.
 #[derive(Debug, Default)]
 pub(super) struct TowerGradient {
     pub(super) layers: Vec<LinearGradient>,
@@ -61,6 +107,8 @@ pub(super) struct Trace {
     /// Of each row its mask; where the rows of each history end.
     masks: Vec<u32>,
     ends: Vec<usize>,
+    /// The mask of what is known of each user, and how many words of it there are.
+    known: Vec<(u32, usize)>,
     /// Inputs of all layers: the pools, then activations; then what the last one gives.
     activations: Vec<Vec<f32>>,
     /// Users, shape `[users, width]`.
@@ -73,17 +121,20 @@ pub(super) struct Trace {
 impl Network {
     /// A network before training, for a catalogue of `items`.
     #[must_use]
-    pub fn new(config: &Config, items: usize, dim: usize, seed: u64) -> Self {
+    pub fn new(config: &Config, schema: &Schema, items: usize, dim: usize, seed: u64) -> Self {
         let mut rng = Rng::new(seed, u64::from_le_bytes(*b"netstart"));
         let width = padded(dim);
         let mut input = Parameter::normal(items + 1, dim, width, DEVIATION, &mut rng);
         input.values[items * width..].fill(0.0);
         let output = (!config.tied).then(|| Parameter::normal(items, dim, width, DEVIATION, &mut rng));
+        let features = Parameter::normal(schema.rows(), dim, width, DEVIATION, &mut rng);
         let pools = Pools::new(config.pools, config.mean, config.last, config.history, &mut rng);
+        let inputs = Inputs::new(pools.len(), schema, dim);
+        let used = inputs.used();
         let mut layers: Vec<Linear> = Vec::new();
         for &outputs in config.hidden.iter().chain([&dim]) {
             let layer = match config.hidden.get(layers.len().wrapping_sub(1)) {
-                None => Linear::new(pools.len() * width, |input| input % width < dim, outputs, &mut rng),
+                None => Linear::new(inputs.width(), |input| used[input], outputs, &mut rng),
                 Some(&before) => Linear::new(padded(before), |input| input < before, outputs, &mut rng),
             };
             layers.push(layer);
@@ -95,6 +146,8 @@ impl Network {
             input,
             output,
             bias,
+            features,
+            inputs,
             pools,
             layers,
             residual: config.residual,
@@ -109,6 +162,7 @@ impl Network {
             input: self.input.frozen(),
             output: self.output.as_ref().map(Parameter::frozen),
             bias: self.bias.frozen(),
+            features: self.features.frozen(),
             pools: self.pools.frozen(),
             layers: self.layers.iter().map(Linear::frozen).collect(),
             ..*self
@@ -121,6 +175,7 @@ impl Network {
             input: self.input.frozen(),
             output: None,
             bias: Parameter::default(),
+            features: self.features.frozen(),
             pools: self.pools.frozen(),
             layers: self.layers.iter().map(Linear::frozen).collect(),
             ..*self
@@ -129,21 +184,24 @@ impl Network {
 
     /// The same from its parameters.
     ///
-    /// * `input`: shape `[items + 1, width]`; `logits`: those of the pools.
+    /// * `input`: shape `[items + 1, padded(inputs.dim)]`; `features`: as wide; `logits`: those of the pools.
     pub(super) fn fixed(
         config: &Config,
-        items: usize,
-        width: usize,
+        inputs: Inputs,
         input: Vec<f32>,
+        features: Vec<f32>,
         logits: Vec<f32>,
         layers: Vec<Linear>,
     ) -> Self {
+        let width = padded(inputs.dim);
         Self {
-            items,
+            items: input.len() / width - 1,
             width,
             input: Parameter::fixed(input, width),
             output: None,
             bias: Parameter::default(),
+            features: Parameter::fixed(features, width),
+            inputs,
             pools: Pools::fixed(logits, config.mean, config.last, config.history),
             layers,
             residual: config.residual,
@@ -155,6 +213,7 @@ impl Network {
     /// All parameters, in a fixed order.
     pub(super) fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
         let mut all = vec![&mut self.input, &mut self.bias];
+        all.extend((self.features.rows() > 0).then_some(&mut self.features));
         all.extend(&mut self.output);
         all.extend(self.pools.parameter_mut());
         all.extend(self.layers.iter_mut().flat_map(|layer| [&mut layer.weights, &mut layer.bias]));
@@ -178,27 +237,29 @@ impl Network {
         TowerGradient { layers: self.layers.iter().map(Linear::gradient).collect(), weighting: self.pools.gradient() }
     }
 
-    /// User vectors of some histories (oldest first, at most `history` items each) into `trace.users`, shape
-    /// `[users, width]`; users behind the last history are zero. `masks` and `rng` are for training.
+    /// User vectors of some histories (oldest first, at most `history` items each) and what else is known into `trace.users`,
+    /// shape `[users, width]`; users behind the last history are zero. `masks` and `rng` are for training.
     pub(super) fn forward<'a>(
         &self,
         weighting: &Weighting,
-        histories: impl ExactSizeIterator<Item = &'a [u32]>,
+        histories: impl ExactSizeIterator<Item = (&'a [u32], Known<'a>)>,
         users: usize,
         dropout: Option<(&Masks, f32, &mut Rng)>,
         trace: &mut Trace,
     ) {
-        let (width, pools) = (self.width, self.pools.len());
+        let (width, pools, inputs) = (self.width, self.pools.len(), self.inputs.width());
         let given = histories.len();
         trace.activations.resize(self.layers.len(), Vec::new());
-        let pooled = &mut trace.activations[0];
-        pooled.clear();
-        pooled.resize(users * pools * width, 0.0);
+        let first = &mut trace.activations[0];
+        first.clear();
+        first.resize(users * inputs, 0.0);
         trace.rows.clear();
         trace.masks.clear();
         trace.ends.clear();
+        trace.known.clear();
         let mut dropout = dropout;
-        for (history, pooled) in histories.zip(pooled.chunks_exact_mut(pools * width)) {
+        for ((history, known), first) in histories.zip(first.chunks_exact_mut(inputs)) {
+            let (pooled, beside) = first.split_at_mut(self.inputs.pooled());
             let start = trace.rows.len();
             for &item in history.iter().rev() {
                 let row = self.input.row(item as usize);
@@ -222,6 +283,13 @@ impl Network {
             }
             trace.ends.push(trace.rows.len());
             self.pools.forward(weighting, &trace.rows[start..], pooled);
+            if beside.is_empty() {
+                continue;
+            }
+            let number = dropout.as_mut().map_or(0, |(_, _, rng)| rng.u32() >> 1);
+            let mask = dropout.as_ref().map_or(&[][..], |(masks, ..)| masks.get(number, width));
+            self.place(known, mask, beside);
+            trace.known.push((number, known.words.len()));
         }
         trace.raw.resize(users * width, 0.0);
         for (number, layer) in self.layers.iter().enumerate() {
@@ -245,8 +313,8 @@ impl Network {
         }
         if self.residual {
             let share = 1.0 / pools as f32;
-            for (user, pooled) in trace.raw.chunks_exact_mut(width).zip(trace.activations[0].chunks(pools * width)) {
-                for pool in pooled.chunks_exact(width) {
+            for (user, pooled) in trace.raw.chunks_exact_mut(width).zip(trace.activations[0].chunks(inputs)) {
+                for pool in pooled[..pools * width].chunks_exact(width) {
                     for (value, pool) in user.iter_mut().zip(pool) {
                         *value += share * pool;
                     }
@@ -263,8 +331,28 @@ impl Network {
         }
     }
 
+    /// What is known of a user to the inputs behind the pools, which are zero.
+    fn place(&self, known: Known<'_>, mask: &[f32], to: &mut [f32]) {
+        let width = self.width;
+        let add = |row: u32, share: f32, to: &mut [f32]| {
+            let row = self.features.row(row as usize);
+            for (at, (to, value)) in to.iter_mut().zip(row).enumerate() {
+                *to += share * value * mask.get(at).copied().unwrap_or(1.0);
+            }
+        };
+        let (rows, numbers) = to.split_at_mut((self.inputs.categories + usize::from(self.inputs.words)) * width);
+        for (&row, to) in known.rows.iter().zip(rows.chunks_exact_mut(width)) {
+            add(row, 1.0, to);
+        }
+        for &word in known.words {
+            add(word, 1.0 / known.words.len() as f32, &mut rows[self.inputs.categories * width..]);
+        }
+        numbers[..known.numbers.len()].copy_from_slice(known.numbers);
+    }
+
     /// From the gradient of the users that of all layers, of the pools' weights, and of every history's rows
-    /// (`d_rows`, in the order of the histories, each with the newest first).
+    /// (`d_rows`, in the order of the histories, each with the newest first) and of what is known of each user (`d_known`, the
+    /// categories of each before its words).
     pub(super) fn backward(
         &self,
         weighting: &Weighting,
@@ -273,8 +361,9 @@ impl Network {
         d_users: &mut [f32],
         gradient: &mut TowerGradient,
         d_rows: &mut [f32],
+        d_known: &mut [f32],
     ) {
-        let (width, pools) = (self.width, self.pools.len());
+        let (width, pools, inputs) = (self.width, self.pools.len(), self.inputs.width());
         if self.length > 0.0 {
             unit_backward(&trace.users, width, self.length, &trace.factors, d_users);
         }
@@ -292,11 +381,11 @@ impl Network {
             }
             std::mem::swap(&mut d_x, &mut d_y);
         }
-        // `d_y` is now the gradient of the pools.
+        // `d_y` is now the gradient of the first layer's inputs.
         if self.residual {
             let share = 1.0 / pools as f32;
-            for (d_pooled, d_user) in d_y.chunks_exact_mut(pools * width).zip(d_users.chunks_exact(width)) {
-                for pool in d_pooled.chunks_exact_mut(width) {
+            for (d_first, d_user) in d_y.chunks_exact_mut(inputs).zip(d_users.chunks_exact(width)) {
+                for pool in d_first[..pools * width].chunks_exact_mut(width) {
                     for (value, d_user) in pool.iter_mut().zip(d_user) {
                         *value += share * d_user;
                     }
@@ -304,7 +393,8 @@ impl Network {
             }
         }
         let mut start = 0;
-        for (&end, d_pooled) in trace.ends.iter().zip(d_y.chunks_exact(pools * width)) {
+        for (&end, d_first) in trace.ends.iter().zip(d_y.chunks_exact(inputs)) {
+            let d_pooled = &d_first[..pools * width];
             let (rows, d_rows) = (&trace.rows[start..end], &mut d_rows[start..end]);
             self.pools.backward(weighting, rows, d_pooled, &mut gradient.weighting, d_rows);
             for (d_row, &mask) in d_rows.chunks_exact_mut(width).zip(&trace.masks[start / width..]) {
@@ -317,6 +407,24 @@ impl Network {
                 }
             }
             start = end;
+        }
+        let mut d_known = d_known.chunks_exact_mut(width);
+        for (&(mask, words), d_first) in trace.known.iter().zip(d_y.chunks_exact(inputs)) {
+            let mut of = d_first[pools * width..].chunks_exact(width);
+            let mask = masks.get(mask, width);
+            let mut take = |d_block: &[f32], share: f32, count: usize| {
+                for d_row in d_known.by_ref().take(count) {
+                    for (at, (to, value)) in d_row.iter_mut().zip(d_block).enumerate() {
+                        *to = share * value * mask.get(at).copied().unwrap_or(1.0);
+                    }
+                }
+            };
+            for d_block in of.by_ref().take(self.inputs.categories) {
+                take(d_block, 1.0, 1);
+            }
+            if let Some(d_block) = of.next().filter(|_| words > 0) {
+                take(d_block, 1.0 / words as f32, words);
+            }
         }
         trace.d_activations = [d_y, d_x];
     }

@@ -1,8 +1,8 @@
 //! The trained model as a recommender.
 
-use super::Network;
 use super::examples::Catalogue;
 use super::network::Trace;
+use super::{Config, Context, Network, Schema};
 use crate::deep::{GROUP, LANES, Weighting, unit_rows};
 use crate::eval::recommend::{Query, Scorer};
 use vecinity_kernel::matrix::View;
@@ -12,17 +12,21 @@ use vecinity_kernel::tile;
 #[derive(Debug, Clone)]
 pub struct Youtube {
     pub(super) network: Network,
+    pub(super) schema: Schema,
     pub(super) catalogue: Catalogue,
     weighting: Weighting,
+    /// What stands for a user of whom nothing is known but a history.
+    unknown: Context,
     /// Values in a vector without padding.
     pub(super) dim: usize,
     pub(super) hidden: Vec<usize>,
+    pub(super) words: usize,
     /// Output rows, of length 1 if the network's vectors are; absent if they are the network's own.
     unit: Option<Vec<f32>>,
 }
 
 impl Youtube {
-    pub(super) fn new(network: Network, catalogue: Catalogue, dim: usize, hidden: &[usize]) -> Self {
+    pub(super) fn new(network: Network, schema: Schema, catalogue: Catalogue, dim: usize, config: &Config) -> Self {
         let unit = (network.length > 0.0).then(|| {
             let rows = network.output_rows();
             let (mut unit, mut factors) = (vec![0.0; rows.len()], vec![0.0; network.items]);
@@ -30,7 +34,8 @@ impl Youtube {
             unit
         });
         let weighting = network.pools.weighting();
-        Self { network, catalogue, weighting, dim, hidden: hidden.to_vec(), unit }
+        let (unknown, hidden) = (schema.unknown(), config.hidden.clone());
+        Self { network, schema, catalogue, weighting, unknown, dim, hidden, words: config.words, unit }
     }
 
     /// The items that have a vector, rows of [`Histories::items`](crate::histories::Histories::items), rising.
@@ -79,7 +84,9 @@ impl Youtube {
             })
             .collect();
         let users = histories.len().next_multiple_of(LANES);
-        self.network.forward(&self.weighting, numbers.iter().map(Vec::as_slice), users, None, trace);
+        let unknown = self.unknown.known();
+        let askers = numbers.iter().map(|numbers| (numbers.as_slice(), unknown));
+        self.network.forward(&self.weighting, askers, users, None, trace);
     }
 }
 

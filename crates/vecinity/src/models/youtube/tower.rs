@@ -3,8 +3,8 @@
 //! Items are rows of a matrix, and a user is a row beside them: what comes next has the largest product. A bias is one more
 //! value of an item, against a 1 in the user's vector, so that any index of dot products serves both.
 
-use super::network::{Network, Trace};
-use super::{Config, Youtube};
+use super::network::{Inputs, Network, Trace};
+use super::{Config, Context, Known, Schema, Youtube};
 use crate::deep::{GROUP, LANES, Linear, Weighting, padded};
 use crate::embeddings::Matrix;
 use crate::error::{Error, Result};
@@ -14,10 +14,51 @@ use vecinity_kernel::SharedRows;
 #[derive(Debug, Clone)]
 pub struct Tower {
     network: Network,
+    schema: Schema,
     weighting: Weighting,
+    /// What stands for a user of whom nothing is known but a history.
+    unknown: Context,
+    /// Words that are looked at, at most.
+    words: usize,
     /// Values of a vector without padding and bias.
     dim: usize,
     hidden: Vec<usize>,
+}
+
+/// Whose vector is wanted.
+pub trait Asker: Sync {
+    /// The history: rows of the input table, oldest first.
+    fn history(&self) -> &[u32];
+
+    /// What else is known, as the tower's [`Schema`] reads it; `None`: nothing.
+    fn known(&self) -> Option<Known<'_>> {
+        None
+    }
+}
+
+impl Asker for &[u32] {
+    fn history(&self) -> &[u32] {
+        self
+    }
+}
+
+/// A history with what else is known.
+#[derive(Debug, Clone, Copy)]
+pub struct User<'a> {
+    /// Rows of the input table, oldest first.
+    pub history: &'a [u32],
+    /// What else is known, if the model reads anything else.
+    pub known: Option<Known<'a>>,
+}
+
+impl Asker for User<'_> {
+    fn history(&self) -> &[u32] {
+        self.history
+    }
+
+    fn known(&self) -> Option<Known<'_>> {
+        self.known
+    }
 }
 
 impl Youtube {
@@ -25,7 +66,15 @@ impl Youtube {
     #[must_use]
     pub fn tower(&self) -> Tower {
         let network = self.network.without_outputs();
-        Tower { weighting: network.pools.weighting(), network, dim: self.dim, hidden: self.hidden.clone() }
+        Tower {
+            weighting: network.pools.weighting(),
+            network,
+            schema: self.schema.clone(),
+            unknown: self.schema.unknown(),
+            words: self.words,
+            dim: self.dim,
+            hidden: self.hidden.clone(),
+        }
     }
 
     /// The items as they are served: rows of the input and of the output table, shape `[items, tower().dim()]`.
@@ -54,24 +103,38 @@ impl Tower {
         self.dim + usize::from(self.network.biased)
     }
 
+    /// What it reads beside histories.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// How many of the newest words it looks at.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        self.words
+    }
+
     /// How many of the newest items of a history it looks at.
     #[must_use]
     pub fn places(&self) -> usize {
         self.network.pools.places()
     }
 
-    /// Writes the vectors of users, shape `[histories.len(), dim()]`.
-    ///
-    /// * `histories`: rows of the input table, oldest first.
+    /// Writes the vectors of users, shape `[askers.len(), dim()]`.
     ///
     /// # Panics
-    /// If a row does not exist or `to` has another shape.
-    pub fn users(&self, histories: &[&[u32]], to: &mut [f32]) {
+    /// If a row does not exist, `to` has another shape, or what is known is of another [`Schema`].
+    pub fn users<A: Asker>(&self, askers: &[A], to: &mut [f32]) {
         let (dim, width, places) = (self.dim(), self.network.width, self.places());
         let mut trace = Trace::default();
-        for (histories, to) in histories.chunks(GROUP).zip(to.chunks_mut(GROUP * dim)) {
-            let newest = histories.iter().map(|history| &history[history.len().saturating_sub(places)..]);
-            let users = histories.len().next_multiple_of(LANES);
+        for (askers, to) in askers.chunks(GROUP).zip(to.chunks_mut(GROUP * dim)) {
+            let newest = askers.iter().map(|asker| {
+                let history = asker.history();
+                let known = asker.known().unwrap_or(self.unknown.known());
+                (&history[history.len().saturating_sub(places)..], known)
+            });
+            let users = askers.len().next_multiple_of(LANES);
             self.network.forward(&self.weighting, newest, users, None, &mut trace);
             for (user, to) in trace.users.chunks_exact(width).zip(to.chunks_exact_mut(dim)) {
                 to[..self.dim].copy_from_slice(&user[..self.dim]);
@@ -110,7 +173,15 @@ impl Tower {
         (rows, logits)
     }
 
-    /// Its parameters by name, without padding: `pools` [learned, places], and for each layer `layer0.weight` [inputs, outputs] and
+    /// Rows of categories and words without padding, shape `[schema().rows(), width()]`.
+    pub(super) fn feature_rows(&self) -> Matrix {
+        let Network { features, width, .. } = &self.network;
+        let rows = features.values.chunks_exact(*width).flat_map(|row| &row[..self.dim]).copied().collect();
+        Matrix::new(features.rows(), self.dim, rows)
+    }
+
+    /// Its parameters by name, without padding: `pools` [learned, places], `features` [rows of categories and words, dim], and
+    /// for each layer `layer0.weight` [inputs, outputs] and
     /// `layer0.bias` [1, outputs]. The first layer reads the pools one behind the other.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Matrix)> {
@@ -120,8 +191,11 @@ impl Tower {
             let rows = pools.logits().len() / pools.places();
             all.push(("pools".to_owned(), Matrix::new(rows, pools.places(), pools.logits().to_vec())));
         }
+        if self.network.features.rows() > 0 {
+            all.push(("features".to_owned(), self.feature_rows()));
+        }
         for (number, layer) in self.network.layers.iter().enumerate() {
-            let shape = Shape::of(number, pools.len(), self.dim, &self.hidden);
+            let shape = Shape::of(number, self.network.inputs, self.dim, &self.hidden);
             let weights = shape.squeezed(&layer.weights.values);
             let bias = layer.bias.values[..shape.outputs].to_vec();
             all.push((format!("layer{number}.weight"), Matrix::new(shape.inputs(), shape.outputs, weights)));
@@ -132,17 +206,23 @@ impl Tower {
 
     /// The names of the parameters of a network with these settings, in the order of [`Tower::parameters`].
     #[must_use]
-    pub fn names(config: &Config) -> Vec<String> {
+    pub fn names(config: &Config, schema: &Schema) -> Vec<String> {
         let pools = (config.pools > 0).then(|| "pools".to_owned());
+        let features = (schema.rows() > 0).then(|| "features".to_owned());
         let layers = (0..=config.hidden.len()).flat_map(|n| [format!("layer{n}.weight"), format!("layer{n}.bias")]);
-        pools.into_iter().chain(layers).collect()
+        pools.into_iter().chain(features).chain(layers).collect()
     }
 
     /// A tower from its parameters, as [`Tower::parameters`] names them, and the input table.
     ///
     /// # Errors
     /// What `parameter` returns, and [`Error::Data`] for a shape that does not fit the settings.
-    pub fn new(config: &Config, input: &Matrix, parameter: &dyn Fn(&str) -> Result<Matrix>) -> Result<Self> {
+    pub fn new(
+        config: &Config,
+        schema: Schema,
+        input: &Matrix,
+        parameter: &dyn Fn(&str) -> Result<Matrix>,
+    ) -> Result<Self> {
         config.check()?;
         let dim = input.dim().saturating_sub(usize::from(config.bias));
         let of_shape = |name: &str, rows: usize, columns: usize| {
@@ -159,9 +239,11 @@ impl Tower {
         }
         let logits = if config.pools > 0 { of_shape("pools", config.pools, config.history)? } else { Vec::new() };
         let pools = config.pools + usize::from(config.mean) + usize::from(config.last);
+        let inputs = Inputs::new(pools, &schema, dim);
+        let known = if schema.rows() > 0 { of_shape("features", schema.rows(), dim)? } else { Vec::new() };
         let mut layers = Vec::new();
         for number in 0..=config.hidden.len() {
-            let shape = Shape::of(number, pools, dim, &config.hidden);
+            let shape = Shape::of(number, inputs, dim, &config.hidden);
             let weights = of_shape(&format!("layer{number}.weight"), shape.inputs(), shape.outputs)?;
             let mut bias = of_shape(&format!("layer{number}.bias"), 1, shape.outputs)?;
             bias.resize(padded(shape.outputs), 0.0);
@@ -173,35 +255,45 @@ impl Tower {
         for (to, row) in rows.chunks_exact_mut(width).zip(input.as_slice().chunks_exact(input.dim())) {
             to[..dim].copy_from_slice(&row[..dim]);
         }
-        let network = Network::fixed(config, input.rows(), width, rows, logits, layers);
-        Ok(Self { weighting: network.pools.weighting(), network, dim, hidden: config.hidden.clone() })
+        let mut features = vec![0.0; schema.rows() * width];
+        for (to, row) in features.chunks_exact_mut(width).zip(known.chunks_exact(dim)) {
+            to[..dim].copy_from_slice(row);
+        }
+        let network = Network::fixed(config, inputs, rows, features, logits, layers);
+        let (unknown, hidden) = (schema.unknown(), config.hidden.clone());
+        Ok(Self { weighting: network.pools.weighting(), network, schema, unknown, words: config.words, dim, hidden })
     }
 }
 
-/// How the rows of a layer's weights lie: in `blocks` of `used` rows, each padded.
+/// How the rows of a layer's weights lie: in blocks, each padded.
 struct Shape {
-    blocks: usize,
-    used: usize,
+    /// Rows in use and with padding.
+    blocks: Vec<(usize, usize)>,
     outputs: usize,
 }
 
 impl Shape {
-    fn of(layer: usize, pools: usize, dim: usize, hidden: &[usize]) -> Self {
+    fn of(layer: usize, inputs: Inputs, dim: usize, hidden: &[usize]) -> Self {
         let outputs = hidden.get(layer).copied().unwrap_or(dim);
-        match layer.checked_sub(1) {
-            None => Self { blocks: pools, used: dim, outputs },
-            Some(before) => Self { blocks: 1, used: hidden[before], outputs },
-        }
+        let blocks = match layer.checked_sub(1) {
+            None => inputs.blocks().collect(),
+            Some(before) => vec![(hidden[before], padded(hidden[before]))],
+        };
+        Self { blocks, outputs }
     }
 
     fn inputs(&self) -> usize {
-        self.blocks * self.used
+        self.blocks.iter().map(|(used, _)| used).sum()
     }
 
-    /// The padded rows that are in use, with where each stands without padding.
+    /// The rows in use, with padding counted.
     fn rows(&self) -> impl Iterator<Item = usize> {
-        let (used, padded) = (self.used, padded(self.used));
-        (0..self.blocks).flat_map(move |block| (0..used).map(move |row| block * padded + row))
+        let starts = self.blocks.iter().scan(0, |start, (used, padded)| {
+            let at = *start;
+            *start += padded;
+            Some(at..at + used)
+        });
+        starts.flatten()
     }
 
     fn squeezed(&self, weights: &[f32]) -> Vec<f32> {
@@ -211,7 +303,8 @@ impl Shape {
 
     fn spread(&self, weights: &[f32]) -> Vec<f32> {
         let width = padded(self.outputs);
-        let mut all = vec![0.0; self.blocks * padded(self.used) * width];
+        let padded: usize = self.blocks.iter().map(|(_, padded)| padded).sum();
+        let mut all = vec![0.0; padded * width];
         for (row, weights) in self.rows().zip(weights.chunks_exact(self.outputs)) {
             all[row * width..][..self.outputs].copy_from_slice(weights);
         }
@@ -264,9 +357,12 @@ mod tests {
             let (tower, (input, _)) = (model.tower(), model.tables().unwrap());
             let input = Matrix::copied(&input);
             let all = tower.parameters();
-            assert_eq!(all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), Tower::names(&config));
+            assert_eq!(
+                all.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(),
+                Tower::names(&config, tower.schema())
+            );
             let find = |name: &str| Ok(all.iter().find(|(known, _)| known == name).unwrap().1.clone());
-            let again = Tower::new(&config, &input, &find).unwrap();
+            let again = Tower::new(&config, Schema::default(), &input, &find).unwrap();
             let histories: Vec<Vec<u32>> =
                 (0..300u32).map(|at| (0..at % 9).map(|i| (at + 3 * i) % 20).collect()).collect();
             let histories: Vec<&[u32]> = histories.iter().map(Vec::as_slice).collect();
@@ -280,7 +376,7 @@ mod tests {
                 assert_eq!(alone, one[at * tower.dim()..][..tower.dim()], "{at}");
             }
             let wrong = |name: &str| find(name).map(|matrix| Matrix::new(1, 1, vec![matrix.as_slice()[0]]));
-            let message = Tower::new(&config, &input, &wrong).unwrap_err().to_string();
+            let message = Tower::new(&config, Schema::default(), &input, &wrong).unwrap_err().to_string();
             assert!(message.contains("has the shape [1, 1], expected"), "{message}");
         }
     }

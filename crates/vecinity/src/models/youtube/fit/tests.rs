@@ -1,5 +1,8 @@
+use super::super::features::FeatureKind;
+use super::super::{Feature, User};
 use super::*;
 use crate::eval::recommend::{Measured, Query, Sequences, rank};
+use crate::histories::{Column, Names, Values};
 
 /// Trains in silence; `epoch` sees the model behind each epoch.
 fn silent(fold: &Fold, config: &Config, settings: &Settings, epoch: &mut dyn FnMut(&Youtube)) -> Result<Youtube> {
@@ -7,7 +10,29 @@ fn silent(fold: &Fold, config: &Config, settings: &Settings, epoch: &mut dyn FnM
         epoch(model);
         Ok(true)
     };
-    fit(fold, config, settings, None, &mut |_| Control::Continue, &mut |_, _| Ok(()), &mut each)
+    let side = beside(fold.train.events());
+    fit(fold, Some(&side), config, settings, None, &mut |_| Control::Continue, &mut |_, _| Ok(()), &mut each)
+}
+
+/// Columns beside so many events.
+fn beside(events: usize) -> Side {
+    let column = |name: &str, texts: &[&str], of: &dyn Fn(usize) -> usize| {
+        let codes: Vec<u32> = (0..events).map(|event| (of(event) % texts.len()) as u32).collect();
+        let values = Values::Categories { names: texts.iter().collect::<Names>(), codes: codes.into() };
+        Column { name: name.to_owned(), values }
+    };
+    let columns = vec![
+        column("country", &["FR", "DE", "", "CN"], &|event| event * 7 / 3),
+        column("height", &["1.5", "1.75", "", "2"], &|event| event),
+        column("query", &["blue dress", "red dress", "", "a blue hat"], &|event| event / 2),
+    ];
+    Side { events, columns, times: Some((0..events as i64).map(|event| event * 86_400_000).collect()) }
+}
+
+/// A network that reads all of them.
+fn reading(config: Config) -> Config {
+    let features = ["country", "height:number", "query:words"].map(|text| text.parse().unwrap());
+    Config { features: features.into(), example_age: true, words: 3, ..config }
 }
 
 /// A network that has seen two epochs of walks over 25 items.
@@ -29,7 +54,7 @@ fn walks(owners: usize, length: usize, items: usize) -> Fold {
         let history: Vec<u32> = (0..length).map(|_| step()).collect();
         history.iter().for_each(|&item| fold.counts[item as usize] += 1);
         fold.train.push(&history);
-        fold.queries.push(Query { owner, targets: vec![step()], history });
+        fold.queries.push(Query { owner, targets: vec![step()], history, event: 0 });
     }
     fold
 }
@@ -75,7 +100,7 @@ fn a_tiny_set_is_memorised() {
     let queries: Vec<Query> = histories
         .iter()
         .enumerate()
-        .map(|(owner, h)| Query { owner, history: h[..4].to_vec(), targets: vec![h[4]] })
+        .map(|(owner, h)| Query { owner, history: h[..4].to_vec(), targets: vec![h[4]], event: 0 })
         .filter(|query| !query.history.contains(&query.targets[0]))
         .collect();
     let fold = Fold { train, queries, counts };
@@ -91,7 +116,7 @@ fn any_number_of_threads_gives_the_same_bytes() {
     let fold = walks(100, 12, 40);
     for loss in LOSSES {
         let bytes = |threads: usize| {
-            let config = Config { dropout: 0.3, item_dropout: 0.1, ..with(loss) };
+            let config = reading(Config { dropout: 0.3, item_dropout: 0.1, ..with(loss) });
             let settings = Settings { epochs: 2, threads, clip: 1.0, ..small().1 };
             let model = silent(&fold, &config, &settings, &mut |_| {}).unwrap();
             let users = model.user_vectors(&[&[1, 2, 3], &[], &[7]]);
@@ -111,11 +136,14 @@ fn any_number_of_threads_gives_the_same_bytes() {
 fn the_gradient_of_the_whole_network_is_that_of_differences() {
     let fold = walks(30, 9, 25);
     for (tied, temperature) in [(false, 0.0), (true, 0.5)] {
-        let config = Config { mean: true, last: true, tied, temperature, hidden: vec![20, 9], ..small().0 };
+        let config = reading(Config { mean: true, last: true, tied, temperature, hidden: vec![20, 9], ..small().0 });
         let settings = small().1;
         let catalogue = Catalogue::of(&fold.counts);
-        let examples = Examples::of(&fold, &catalogue, 0);
-        let mut run = Run::new(&config, &settings, &catalogue, examples);
+        let side = beside(fold.train.events());
+        let schema = Schema::of(&config, Some(&side)).unwrap();
+        let examples = Examples::of(&fold, &catalogue, 0).beside(Some(schema.read(&side, true)));
+        let mut run = Run::new(&config, &settings, schema, &catalogue, examples);
+        run.network.features.values.iter_mut().for_each(|value| *value *= 4.0);
         // Rows large enough that single-precision differences mean something.
         run.network.input.values.iter_mut().for_each(|value| *value *= 12.0);
         if let Some(output) = &mut run.network.output {
@@ -139,6 +167,7 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
             }
         }
         let places = wanted.len();
+        let mut known = run.known(&batch, &mut Rng::new(2, 2));
         let loss = |run: &mut Run<'_>| {
             run.compare(&targets, &[], &mut Rng::new(0, 0));
             run.groups(&batch, &targets, 0, places) / batch.len() as f64
@@ -149,6 +178,10 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         let history = sum_rows(&mut wanted, width, 1, |place| &d_history[place as usize * width..][..width]);
         let mut d_input = vec![0.0; run.network.input.values.len()];
         history.add_to(&mut d_input);
+        let d_known = run.d_known.clone();
+        let known = sum_rows(&mut known, width, 1, |place| &d_known[place as usize * width..][..width]);
+        let mut d_features = vec![0.0; run.network.features.values.len()];
+        known.add_to(&mut d_features);
         let mut d_output = run.d_rows.clone();
         if temperature > 0.0 {
             unit_backward(&run.comparison.rows, width, 1.0, &run.comparison.factors, &mut d_output);
@@ -160,11 +193,11 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         let d_layers: Vec<Vec<f32>> =
             run.tower.layers.iter().flat_map(|l| [l.weights.clone(), l.bias.clone()]).collect();
         let mut check = |name: &str, gradient: &[f32], at: usize, change: &dyn Fn(&mut Network, f32)| {
-            change(&mut run.network, 0.01);
+            change(&mut run.network, 0.004);
             let up = loss(&mut run);
-            change(&mut run.network, -0.02);
-            let expected = (up - loss(&mut run)) / 0.02;
-            change(&mut run.network, 0.01);
+            change(&mut run.network, -0.008);
+            let expected = (up - loss(&mut run)) / 0.008;
+            change(&mut run.network, 0.004);
             let found = f64::from(gradient[at]);
             assert!(
                 (expected - found).abs() < 1e-4 + 0.01 * expected.abs(),
@@ -177,6 +210,10 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
                 check("output", &d_output, at, &|network, by| network.output.as_mut().unwrap().values[at] += by);
             }
         }
+        for at in (0..d_features.len()).step_by(3).filter(|at| at % width < 12) {
+            check("features", &d_features, at, &|network, by| network.features.values[at] += by);
+        }
+        assert!(d_features.chunks(width).filter(|row| row.iter().any(|&value| value != 0.0)).count() > 5);
         for at in 0..24 {
             check("bias", &d_bias, at, &|network, by| network.bias.values[at] += by);
         }
@@ -206,7 +243,8 @@ fn histories_of_one_event_are_refused() {
 fn a_run_that_is_stopped_goes_on_to_the_same_bytes() {
     let fold = walks(100, 12, 40);
     for loss in LOSSES {
-        let config = Config { dropout: 0.3, item_dropout: 0.1, ..with(loss) };
+        let config = reading(Config { dropout: 0.3, item_dropout: 0.1, ..with(loss) });
+        let side = beside(fold.train.events());
         let settings = Settings { epochs: 3, batch: 64, clip: 1.0, ..small().1 };
         let bits = |model: &Youtube| {
             let users = model.user_vectors(&[&[1, 2, 3], &[7]]);
@@ -229,7 +267,7 @@ fn a_run_that_is_stopped_goes_on_to_the_same_bytes() {
                 epochs.push(epoch.epoch);
                 Ok(true)
             };
-            match fit(&fold, &config, &settings, state.take(), &mut observe, &mut save, &mut epoch) {
+            match fit(&fold, Some(&side), &config, &settings, state.take(), &mut observe, &mut save, &mut epoch) {
                 Ok(model) => break model,
                 Err(Error::Interrupted { .. }) => state = left,
                 Err(other) => panic!("{other}"),
@@ -250,6 +288,88 @@ fn the_caller_ends_training_behind_an_epoch() {
         Ok(epoch.epoch < 3)
     };
     let fold = walks(60, 8, 20);
-    fit(&fold, &config, &settings, None, &mut |_| Control::Continue, &mut |_, _| Ok(()), &mut epoch).unwrap();
+    fit(&fold, None, &config, &settings, None, &mut |_| Control::Continue, &mut |_, _| Ok(()), &mut epoch).unwrap();
     assert_eq!(seen, 3);
+}
+
+#[test]
+fn what_is_known_of_a_user_decides_where_the_history_does_not() {
+    // Histories are noise, but their items are those of the user's country: 0 to 9, 10 to 19, ...
+    let mut rng = Rng::new(8, 0);
+    let mut fold = Fold { counts: vec![0; 30], ..Fold::default() };
+    let (mut codes, mut heights) = (Vec::new(), Vec::new());
+    for owner in 0..1500u32 {
+        let tall = owner / 3 % 2;
+        // Any item first: only the country says where the next ones are, and the height which half of them.
+        let history: Vec<u32> =
+            (0..2).map(|at| if at == 0 { rng.below(30) } else { owner % 3 * 10 + tall * 5 + rng.below(5) }).collect();
+        history.iter().for_each(|&item| fold.counts[item as usize] += 1);
+        fold.train.push(&history);
+        codes.extend([owner % 3; 2]);
+        heights.extend([tall * 20 + owner % 20; 2]);
+    }
+    let texts: Vec<String> = (0..40).map(|height| format!("{}", 150 + height)).collect();
+    let column = |name: &str, names: Names, codes: Vec<u32>| Column {
+        name: name.into(),
+        values: Values::Categories { names, codes: codes.into() },
+    };
+    let columns = vec![
+        column("country", ["FR", "DE", "CN"].iter().collect(), codes),
+        column("height", texts.iter().collect(), heights),
+    ];
+    let side = Side { events: fold.train.events(), columns, times: None };
+    let (config, settings) = small();
+    let features = ["country", "height"].map(|text| text.parse::<Feature>().unwrap());
+    let config = Config { history: 1, features: features.into(), ..config };
+    let settings = Settings { epochs: 60, ..settings };
+    let mut silent =
+        (|_: &Progress| Control::Continue, |_: &State, _: &Youtube| Ok(()), |_: &Epoch, _: &Youtube| Ok(true));
+    let model = fit(&fold, Some(&side), &config, &settings, None, &mut silent.0, &mut silent.1, &mut silent.2).unwrap();
+    let tower = model.tower();
+    let (_, output) = model.tables().unwrap();
+    let output = crate::embeddings::Matrix::copied(&output);
+    for (number, country) in ["FR", "DE", "CN"].into_iter().enumerate() {
+        for (half, height) in ["152", "187"].into_iter().enumerate() {
+            let value = |name: &str| Some(if name == "country" { country } else { height });
+            let context = tower.schema().context(&value).unwrap();
+            let mut user = vec![0.0; tower.dim()];
+            tower.users(&[User { history: &[4], known: Some(context.known()) }], &mut user);
+            let score = |item: u32| -> f32 { output.row(item as usize).iter().zip(&user).map(|(a, b)| a * b).sum() };
+            let best = (0..30).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap() as usize;
+            assert_eq!((best / 10, best % 10 / 5), (number, half), "{country}, {height}: item {best}");
+        }
+    }
+    let wrong = tower.schema().context(&|name| (name == "height").then_some("tall")).unwrap_err().to_string();
+    assert_eq!(wrong, "context is height=tall, expected a number");
+}
+
+#[test]
+fn columns_are_what_their_values_say_and_wrong_ones_are_refused() {
+    let side = beside(40);
+    let schema = |features: &[&str], example_age: bool| {
+        let features = features.iter().map(|text| text.parse().unwrap()).collect();
+        Schema::of(&Config { features, example_age, ..small().0 }, Some(&side)).map_err(|error| error.to_string())
+    };
+    let found = schema(&["country", "height", "query:words"], true).unwrap();
+    // Four countries of which one is empty, heights that are so few that they are categories, five words.
+    assert_eq!((found.categories(), found.numbers(), found.has_words()), (2, 1, true));
+    assert_eq!(found.rows(), (3 + 1) + (3 + 1) + (5 + 1));
+    let json = serde_json::to_string(&found).unwrap();
+    assert_eq!(serde_json::from_str::<Schema>(&json).unwrap(), found);
+    let missing = schema(&["town"], false).unwrap_err();
+    assert_eq!(missing, "there is no column 'town' to learn from; there are: country, height, query");
+    assert_eq!(schema(&["country:number"], false).unwrap_err(), "'FR' in the column 'country' is no number");
+    assert_eq!(
+        "age:years".parse::<Feature>().unwrap_err().to_string(),
+        "features is age:years, expected COLUMN, or COLUMN:category, number or words"
+    );
+    let kind = |text: &str| text.parse::<Feature>().unwrap().kind;
+    assert_eq!((kind("a:b:number"), kind("a")), (Some(FeatureKind::Number), None));
+    // The newest words of the events before, and what is known at the event.
+    let contexts = schema(&["query:words", "height:number"], false).unwrap().read(&side, false);
+    let words = |event: usize, most: usize| contexts.at(event, 0, event, most).words.len();
+    assert_eq!((words(0, 50), words(1, 50), words(2, 50), words(8, 50), words(8, 3)), (0, 2, 4, 14, 3));
+    assert_eq!(contexts.at(2, 0, 2, 1).numbers[3], 1.0, "an empty number is missing");
+    let share = |event: usize| contexts.at(event, 0, event, 1).numbers[0];
+    assert!(share(0) < share(1) && share(1) < share(3) && share(3) <= 1.0);
 }

@@ -1,0 +1,48 @@
+//! What a network reads beside histories: columns of the events, and fields of the users.
+
+use crate::output::Output;
+use std::path::Path;
+use vecinity::error::{counted, shown};
+use vecinity::histories::Histories;
+use vecinity::metadata::Metadata;
+use vecinity::{Error, Result};
+
+/// Puts the wanted fields of users beside their events.
+///
+/// * `columns`: what is wanted; those that the users do not have are columns of the events.
+/// * `users`: the file of their fields.
+pub(crate) fn join(histories: Histories, columns: &[&str], users: Option<&Path>, output: Output) -> Result<Histories> {
+    let Some(file) = users else { return Ok(histories) };
+    let metadata = Metadata::parse(file)?;
+    let fields: Vec<&str> =
+        columns.iter().copied().filter(|name| metadata.columns().iter().any(|c| c == name)).collect();
+    if fields.is_empty() && !columns.is_empty() {
+        let what = format!(
+            "has none of the features {}: its fields are {}",
+            columns.join(", "),
+            metadata.columns().join(", ")
+        );
+        return Err(Error::input(file, what, "name its fields in --features, or leave --user-metadata out"));
+    }
+    let known = histories.iter().filter(|history| metadata.contains(history.owner)).count();
+    if known == 0 {
+        let of = |name: Option<&str>| name.map_or_else(String::new, |name| format!("'{}'", shown(name)));
+        let what = format!(
+            "none of the {} is in the file: it begins with {}, the events with {}",
+            counted(histories.len() as u64, "user"),
+            of(metadata.ids().next()),
+            of(histories.iter().next().map(|history| history.owner))
+        );
+        return Err(Error::input(file, what, "check that both name users in the same way"));
+    }
+    output.say(format_args!(
+        "users   {} of {} are in {}: {}",
+        known,
+        counted(histories.len() as u64, "history"),
+        file.display(),
+        fields.join(", ")
+    ));
+    let with =
+        |histories: Histories, name: &&str| histories.with_column_of_owners(name, &|owner| metadata.field(owner, name));
+    Ok(fields.iter().fold(histories, with))
+}
