@@ -5,8 +5,11 @@ Needs the shared data ($VECINITY_SHARED, by default ../shared beside the project
 """
 
 import argparse
+import csv
 import gzip
+import json
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +18,7 @@ import numpy as np
 import onnxruntime
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+USERS = Path(os.environ.get("VECINITY_SHARED", ROOT.parent / "shared")) / "data/interactions/ml-100k/users.tsv"
 EVENTS = Path(os.environ.get("VECINITY_SHARED", ROOT.parent / "shared")) / "data/interactions/ml-100k/interactions.tsv.gz"
 WIDEST = 1e-4
 SHAPES = {
@@ -22,6 +26,10 @@ SHAPES = {
     "all pools, two layers": ["--mean", "--last", "--hidden", "128,64", "--history", "50"],
     "cosine, tied": ["--temperature", "0.1", "--tied"],
     "linear, the paper's mean": ["--pools", "0", "--mean", "--hidden", "none"],
+    "all that is known": [
+        *("--features", "age:number,gender,zip,occupation:words", "--example-age", "--words", "5"),
+        *("--user-metadata", str(USERS)),
+    ],
 }
 
 
@@ -56,9 +64,38 @@ def difference(program: Path, flags: list[str], folder: Path) -> tuple[float, in
     users = (folder / "users.ids.txt").read_text().split()
     rows = {item: row for row, item in enumerate((folder / "items.ids.txt").read_text().split())}
     session = onnxruntime.InferenceSession(folder / "tower.onnx")
-    asked = newest(users, rows, session.get_inputs()[0].shape[1])
-    found = session.run(None, {"history": asked})[0]
+    asked = {"history": newest(users, rows, session.get_inputs()[0].shape[1])}
+    if (schema := folder / "m" / "features.json").exists():
+        asked |= known(users, json.loads(schema.read_text()), asked["history"])
+    found = session.run(None, asked)[0]
     return float(np.abs(found - np.load(folder / "users.npy")).max()), len(users)
+
+
+def known(users: list[str], fields: list[dict], history: np.ndarray) -> dict[str, np.ndarray]:
+    """What else the network reads, by the rules of docs/format.md."""
+    with USERS.open() as file:
+        of = {row["user"]: row for row in csv.DictReader(file, delimiter="\t")}
+    categories, numbers, bags, first = [], [], [[] for _ in users], 0
+    for field in fields:
+        values = field.get("values", [])
+        texts = ["0" if field["kind"] == "age" else of[user][field["name"]] for user in users]
+        row = lambda text: first + (values.index(text) + 1 if text in values else 0)  # noqa: E731
+        match field["kind"]:
+            case "category":
+                categories.append([row(text) for text in texts])
+            case "words":
+                # Every event of a user says the same words.
+                for bag, text, seen in zip(bags, texts, history):
+                    bag += [row(word) for word in re.findall(r"\w+", text.lower())] * int((seen >= 0).sum())
+            case _:
+                steps = np.array(field["steps"], np.float64)
+                share = np.interp([float(text) for text in texts], steps, np.arange(len(steps)) / (len(steps) - 1))
+                numbers += [share, share**2, np.sqrt(share), np.zeros(len(users))]
+        first += len(values) + 1 if field["kind"] in ("category", "words") else 0
+    words = np.full((len(users), 5), -1, np.int64)
+    for to, bag in zip(words, bags):
+        to[: len(bag[-5:])] = bag[-5:]
+    return {"categories": np.array(categories).T, "numbers": np.array(numbers, np.float32).T, "words": words}
 
 
 def newest(users: list[str], rows: dict[str, int], places: int) -> np.ndarray:

@@ -7,6 +7,25 @@ use vecinity::histories::Histories;
 use vecinity::metadata::Metadata;
 use vecinity::{Error, Result};
 
+/// Puts the wanted fields of items beside them.
+pub(crate) fn join_items(histories: Histories, fields: &[&str], metadata: Option<&Metadata>) -> Result<Histories> {
+    let Some(metadata) = metadata else {
+        return match fields.first() {
+            None => Ok(histories),
+            Some(field) => {
+                Err(Error::setting("item_features", field, "fields of the items: name their file with --metadata"))
+            }
+        };
+    };
+    if let Some(missing) = fields.iter().find(|field| !metadata.columns().iter().any(|column| column == *field)) {
+        let there = format!("fields of --metadata: {}", metadata.columns().join(", "));
+        return Err(Error::setting("item_features", shown(missing), there));
+    }
+    let with =
+        |histories: Histories, name: &&str| histories.with_column_of_items(name, &|item| metadata.field(item, name));
+    Ok(fields.iter().fold(histories, with))
+}
+
 /// Puts the wanted fields of users beside their events.
 ///
 /// * `columns`: what is wanted; those that the users do not have are columns of the events.

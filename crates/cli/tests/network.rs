@@ -135,3 +135,76 @@ fn what_does_not_belong_to_a_network_is_refused() {
     let message = refused(folder, &["export", "sg", "--format", "onnx", "-o", "t.onnx"]);
     assert!(message.contains("the model has no network"), "{message}");
 }
+
+#[test]
+fn what_is_known_of_users_is_read_asked_and_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // The first item says nothing; the country says which one follows, and the hour of the click which after that.
+    let mut clicks = "user,item,ts,hour\n".to_owned();
+    let mut users = "user,country\n".to_owned();
+    for user in 0..240 {
+        let (country, late) = (user % 2, user / 2 % 2);
+        let day = 1_700_000_000 + user * 60;
+        for (step, item) in
+            [format!("start{}", user % 5), format!("c{country}"), format!("h{late}"), format!("end{}", user % 3)]
+                .iter()
+                .enumerate()
+        {
+            clicks += &format!("u{user},{item},{},{}\n", day + step, ["day", "night"][late]);
+        }
+        users += &format!("u{user},{}\n", ["FR", "DE"][country]);
+    }
+    fs::write(folder.join("clicks.csv"), clicks).unwrap();
+    fs::write(folder.join("users.csv"), users).unwrap();
+    let reads = ["--features", "country,hour", "--example-age", "--user-metadata", "users.csv", "--history", "2"];
+    train(folder, "m", &reads);
+    let top = |context: &str| {
+        let found = answer(folder, &["recommend", "m", "--history", "start1", "--context", context, "-k", "1"]);
+        found["results"][0]["id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((top("country=FR"), top("country=DE")), ("c0".into(), "c1".into()));
+    let known = ["--history", "start1,c0", "--context"];
+    for (hour, item) in [("day", "h0"), ("night", "h1")] {
+        let context = format!("hour={hour}");
+        let found = answer(folder, &[&["recommend", "m", "-k", "1"], &known[..], &[&context]].concat());
+        assert_eq!(found["results"][0]["id"], item, "{found}");
+    }
+    // The lists of a file know what the questions know.
+    fs::write(folder.join("new.csv"), "user,item,ts,hour\nu0,start1,1,day\nu1,start1,1,day\n").unwrap();
+    let lists = ["recommend", "m", "--input", "new.csv", "--output", "lists.csv", "-k", "1"];
+    answer(folder, &lists);
+    let listed = || fs::read_to_string(folder.join("lists.csv")).unwrap();
+    assert!(listed().contains("u0,c0,1") && listed().contains("u1,c1,1"), "{}", listed());
+    answer(folder, &["export", "m", "--format", "onnx", "-o", "tower.onnx"]);
+    let onnx = fs::read(folder.join("tower.onnx")).unwrap();
+    assert!(
+        onnx.windows(10).any(|window| window == b"categories") && onnx.windows(7).any(|window| window == b"numbers")
+    );
+    fs::rename(folder.join("users.csv"), folder.join("gone.csv")).unwrap();
+    let output = vecinity(folder, &lists);
+    assert!(talk(&output).contains("the model reads country, of which nothing is known here"), "{}", talk(&output));
+    fs::write(folder.join("others.csv"), "user,country\nnobody,FR\n").unwrap();
+    let message = refused(folder, &[&lists[..], &["--user-metadata", "others.csv"]].concat());
+    assert!(
+        message.contains("none of the 2 users is in the file: it begins with 'nobody', the events with 'u0'"),
+        "{message}"
+    );
+
+    for (context, expected) in
+        [("town=X", "columns that the model reads: country, hour"), ("country", "expected COLUMN=VALUE")]
+    {
+        let message = refused(folder, &["recommend", "m", "--history", "c0", "--context", context]);
+        assert!(message.contains(expected), "{message}");
+    }
+    let wrong = |more: &[&str]| refused(folder, &[&TRAIN[..], &["-o", "x"], more].concat());
+    let message = wrong(&["--features", "town"]);
+    assert!(message.contains("there is no column 'town' to learn from; there are: none"), "{message}");
+    let message = wrong(&["--features", "country:town"]);
+    assert!(message.contains("COLUMN:category, number or words"), "{message}");
+    let message = wrong(&["--features", "hour:number"]);
+    assert!(message.contains("'day' in the column 'hour' is no number"), "{message}");
+    fs::write(folder.join("untimed.csv"), "user,item\na,x\na,y\na,z\nb,x\nb,y\nb,z\n").unwrap();
+    let message = refused(folder, &["train", "untimed.csv", "-o", "x", "--model", "youtube", "--example-age"]);
+    assert!(message.contains("example_age needs the times of events"), "{message}");
+}

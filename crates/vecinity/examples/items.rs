@@ -51,7 +51,7 @@ fn baseline(kind: &str, train: &str, asked: &str, lists: &str, threads: usize) -
     for (owner, line) in text.lines().enumerate() {
         let (name, items) = line.split_once('\t').ok_or("expected an owner, a tab, and items")?;
         owners.push(name);
-        fold.queries.push(Query { owner, history: rows(&histories, items), targets: Vec::new() });
+        fold.queries.push(Query { owner, history: rows(&histories, items), targets: Vec::new(), event: 0 });
     }
     let clock = Clock::start();
     let scorer: Box<dyn Scorer> = match kind {
@@ -91,7 +91,7 @@ fn evaluate(items: usize, queries: usize, threads: usize) -> Result<(), Box<dyn 
     let vocab = Vocab::from_counts(counts.iter().enumerate().map(|(item, &count)| (format!("i{item}"), count)))?;
     let model = Recommender::new(&Embeddings::new(vocab, input, Some(output))?, Recipe::default(), Vec::new(), None)?;
     let mut draw = |many: usize| (0..many).map(|_| rng.below(items as u32)).collect::<Vec<u32>>();
-    let queries = (0..queries).map(|owner| Query { owner, history: draw(20), targets: draw(1) }).collect();
+    let queries = (0..queries).map(|owner| Query { owner, history: draw(20), targets: draw(1), event: 0 }).collect();
     let fold = Fold { queries, counts, ..Fold::default() };
     let clock = Clock::start();
     let measured = Measured::new(&rank(&Model(&model), &fold, threads), &fold);

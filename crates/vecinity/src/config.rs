@@ -274,6 +274,7 @@ impl Config {
             format: data.format,
             columns: data.columns.clone(),
             events: data.events.clone(),
+            beside: self.model.reads().0.iter().map(|&name| name.to_owned()).collect(),
             grouping,
             bad_rows: data.bad_rows,
             threads: self.train.threads,

@@ -11,6 +11,8 @@
 
 use crate::error::{Error, Result};
 use crate::vocab::Vocab;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use vecinity_kernel::mapped::{Mapped, Plain};
@@ -122,6 +124,45 @@ pub struct Column {
     pub values: Values,
 }
 
+impl Column {
+    /// How many values it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.values {
+            Values::Categories { codes, .. } => codes.as_slice().len(),
+            Values::Numbers(numbers) => numbers.as_slice().len(),
+        }
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text of an event or item; `None` if it is empty, or the column holds numbers.
+    #[must_use]
+    pub fn text(&self, row: usize) -> Option<&str> {
+        let Values::Categories { names, codes } = &self.values else { return None };
+        let text = names.get(*codes.as_slice().get(row)? as usize);
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// A column of texts; `None` is as if it were empty.
+    fn of_texts<'a>(name: &str, texts: impl Iterator<Item = Option<&'a str>>) -> Self {
+        let (mut names, mut numbers) = (Names::default(), HashMap::<&str, u32, FixedState>::default());
+        let codes = texts.map(|text| {
+            let text = text.unwrap_or("");
+            *numbers.entry(text).or_insert_with(|| {
+                names.push(text);
+                names.len() as u32 - 1
+            })
+        });
+        let codes = codes.collect::<Vec<u32>>().into();
+        Self { name: name.to_owned(), values: Values::Categories { names, codes } }
+    }
+}
+
 /// The values of a [`Column`].
 #[derive(Debug)]
 pub enum Values {
@@ -145,6 +186,8 @@ pub struct Side {
     pub columns: Vec<Column>,
     /// Their times in milliseconds since 1970, if the data has times.
     pub times: Option<Vec<i64>>,
+    /// What is known of the items, by row of the vocabulary that the events are written in.
+    pub items: Vec<Column>,
 }
 
 /// The parts of [`Histories`].
@@ -172,6 +215,8 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Histories {
     parts: Parts,
+    /// What is known of the items, by their rows.
+    columns_of_items: Vec<Column>,
     repeats: Repeats,
     weighted: bool,
     traced: bool,
@@ -215,7 +260,7 @@ impl Histories {
         if !whole {
             return Err(Error::data("the parts of the histories disagree", "this is a bug, please report it"));
         }
-        Ok(Self { parts, repeats: Repeats::default(), weighted: false, traced: false })
+        Ok(Self { parts, columns_of_items: Vec::new(), repeats: Repeats::default(), weighted: false, traced: false })
     }
 
     /// Small data in memory: `(owner, items)` in order, without times.
@@ -290,20 +335,24 @@ impl Histories {
     /// * `value`: what is known of an owner; `None` is as if it were empty.
     #[must_use]
     pub fn with_column_of_owners<'a>(mut self, name: &str, value: &dyn Fn(&str) -> Option<&'a str>) -> Self {
-        let (mut names, mut numbers) =
-            (Names::default(), hashbrown::HashMap::<&str, u32, foldhash::fast::FixedState>::default());
-        let mut codes = Vec::with_capacity(self.events());
-        for history in self.iter() {
-            let text = value(history.owner).unwrap_or("");
-            let code = *numbers.entry(text).or_insert_with(|| {
-                names.push(text);
-                names.len() as u32 - 1
-            });
-            codes.resize(history.events.end, code);
-        }
-        let values = Values::Categories { names, codes: codes.into() };
+        let each = self.iter().flat_map(|history| {
+            let text = value(history.owner);
+            history.events.map(move |_| text)
+        });
+        let column = Column::of_texts(name, each);
         self.parts.columns.retain(|column| column.name != name);
-        self.parts.columns.push(Column { name: name.to_owned(), values });
+        self.parts.columns.push(column);
+        self
+    }
+
+    /// The same histories with what is known of the items.
+    ///
+    /// * `value`: of an item; `None` is as if it were empty.
+    #[must_use]
+    pub fn with_column_of_items<'a>(mut self, name: &str, value: &dyn Fn(&str) -> Option<&'a str>) -> Self {
+        let column = Column::of_texts(name, self.items().iter().map(|(_, item, _)| value(item)));
+        self.columns_of_items.retain(|column| column.name != name);
+        self.columns_of_items.push(column);
         self
     }
 
@@ -330,7 +379,18 @@ impl Histories {
             Column { name: column.name.clone(), values }
         });
         let times = self.parts.time.as_ref().map(|times| of(times, events));
-        Side { events: events.len(), columns: columns.collect(), times }
+        Side { events: events.len(), columns: columns.collect(), times, items: Vec::new() }
+    }
+
+    /// What is known of the items of a vocabulary, by its rows.
+    #[must_use]
+    pub fn beside_items(&self, vocab: &Vocab) -> Vec<Column> {
+        let rows: Vec<Option<usize>> =
+            vocab.iter().map(|(_, item, _)| self.items().get(item).map(|item| item.row())).collect();
+        let column = |column: &Column| {
+            Column::of_texts(&column.name, rows.iter().map(|row| row.and_then(|row| column.text(row))))
+        };
+        self.columns_of_items.iter().map(column).collect()
     }
 
     /// The items with their counts over all events.
@@ -392,7 +452,7 @@ impl Histories {
         for (_, token, count) in self.parts.items.iter() {
             hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
         }
-        for column in &self.parts.columns {
+        for column in self.parts.columns.iter().chain(&self.columns_of_items) {
             hasher.update(column.name.as_bytes()).update(&[0]);
             match &column.values {
                 Values::Categories { names, codes } => {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use vecinity::corpus::{Source, expand};
 use vecinity::events::{BadRows, Format, Grouping, Options, Report, is_table, read};
-use vecinity::histories::Histories;
+use vecinity::histories::{Histories, Values};
 
 struct Case {
     folder: tempfile::TempDir,
@@ -151,6 +151,57 @@ fn only_the_wanted_events_are_kept() {
     let wanted = Options { events: vec!["click".into()], ..Options::default() };
     let (found, report) = Case::new(&[("a.csv", log)]).read(&wanted).unwrap();
     assert_eq!((shown(&found).as_str(), report.other_events), ("u: a c", 1));
+}
+
+#[test]
+fn further_columns_stand_beside_the_events_in_every_format() {
+    let csv = "user,item,ts,country,query,what\nbob,x,20,DE,,buy\nann,x,5,FR,blue hat,click\nbob,y,10,DE,a=b,click\nann,y,6,,hat,buy\n";
+    let jsonl = csv.lines().skip(1).map(|line| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let [user, item, ts, country, query, what] = fields[..] else { panic!("{line}") };
+        format!(
+            r#"{{"user":"{user}","item":"{item}","ts":{ts},"country":"{country}","query":"{query}","what":"{what}"}}"#
+        )
+    });
+    let jsonl = jsonl.collect::<Vec<_>>().join("\n");
+    for (name, text) in [("a.csv", csv), ("a.jsonl", &jsonl)] {
+        for memory_limit in [1, 8 << 30] {
+            let beside = ["town", "query", "country"].map(str::to_owned).to_vec();
+            let options =
+                Options { columns: "event=what".parse().unwrap(), beside, memory_limit, ..Options::default() };
+            let (histories, report) = Case::new(&[(name, text)]).read(&options).unwrap();
+            assert_eq!(shown(&histories), "ann: x y; bob: y x");
+            assert_eq!(report.event_values, [("buy".to_owned(), 2), ("click".to_owned(), 2)], "{name}");
+            let columns: Vec<String> = histories
+                .columns()
+                .iter()
+                .map(|column| {
+                    let Values::Categories { names, codes } = &column.values else { panic!("{column:?}") };
+                    let texts: Vec<&str> = codes.as_slice().iter().map(|&code| names.get(code as usize)).collect();
+                    format!("{}: {}", column.name, texts.join("|"))
+                })
+                .collect();
+            assert_eq!(
+                columns,
+                ["event: click|buy|click|buy", "query: blue hat|hat|a=b|", "country: FR||DE|DE"],
+                "{name}"
+            );
+        }
+    }
+    let only = Options {
+        columns: "event=what".parse().unwrap(),
+        beside: vec!["country".into()],
+        events: vec!["buy".into()],
+        ..Options::default()
+    };
+    let (histories, report) = Case::new(&[("a.csv", csv)]).read(&only).unwrap();
+    assert_eq!((shown(&histories).as_str(), report.other_events), ("ann: y; bob: x", 2));
+    // What is known of users goes beside all of their events, and before a column of the same name.
+    let histories = histories.with_column_of_owners("country", &|owner| (owner == "ann").then_some("CN"));
+    let side = histories.side(&[1, 0], &["country", "town"]);
+    let Values::Categories { names, codes } = &side.columns[0].values else { panic!("{side:?}") };
+    assert_eq!(codes.as_slice().iter().map(|&code| names.get(code as usize)).collect::<Vec<_>>(), ["", "CN"]);
+    assert_eq!((side.events, side.columns.len(), side.times.unwrap().len()), (2, 1, 2));
 }
 
 #[test]

@@ -132,7 +132,8 @@ impl Export {
         };
         let bytes = tower.onnx()?;
         publish::file(file, |to| publish::write_all(to, file, &bytes))?;
-        let about = format!("history [users, {}] -> user [users, {}]", tower.places(), tower.dim());
+        let more = if !tower.schema().reads_users() { "" } else { " and what else it reads (docs/format.md)" };
+        let about = format!("history [users, {}]{more} -> user [users, {}]", tower.places(), tower.dim());
         Ok((model.embeddings.len(), about))
     }
 

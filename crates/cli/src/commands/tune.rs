@@ -1,6 +1,6 @@
 //! `vecinity tune`: settings that suit the data, searched within a time.
 
-use super::train::Items;
+use super::train::{Items, load_metadata};
 use crate::interrupt::{self, Interrupt};
 use crate::output::Output;
 use crate::progress::{Reporter, Style};
@@ -93,7 +93,9 @@ impl Tune {
         let journal = self.output.with_extension("trials.jsonl");
         let page_file = self.page();
         self.check_output(&journal)?;
-        let items = Items::read(config, guessed_kind, &self.settings, self.output.parent(), output)?;
+        let mut items = Items::read(config, guessed_kind, &self.settings, self.output.parent(), output)?;
+        let titles = load_metadata(&items.config)?;
+        items.join_metadata(titles.as_ref())?;
         let options = Options {
             budget: self.budget,
             sample: self.sample,

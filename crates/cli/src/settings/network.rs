@@ -37,6 +37,10 @@ pub(super) struct Network {
     /// Read how old an example is; 0 when the network is asked, so that what was popular once is not listed now.
     #[arg(long)]
     example_age: bool,
+    /// Fields of --metadata that are parts of the items' vectors, such as genre,title:words,price: an item without any event has a
+    /// vector of them. Values between bars, as in Action|Comedy, are several.
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',')]
+    item_features: Vec<youtube::Feature>,
     /// Words of earlier events that are looked at, the newest ones [default: 50].
     #[arg(long, value_name = "N")]
     words: Option<usize>,
@@ -93,6 +97,9 @@ impl Network {
         if !self.features.is_empty() {
             model.features.clone_from(&self.features);
         }
+        if !self.item_features.is_empty() {
+            model.item_features.clone_from(&self.item_features);
+        }
         model.example_age |= self.example_age;
         model.mean |= self.mean;
         model.last |= self.last;
@@ -113,6 +120,7 @@ impl Network {
             ("weight_decay", self.weight_decay.is_some()),
             ("clip", self.clip.is_some()),
             ("features", !self.features.is_empty()),
+            ("item_features", !self.item_features.is_empty()),
             ("example_age", self.example_age),
             ("words", self.words.is_some()),
             ("user_metadata", self.user_metadata.is_some()),

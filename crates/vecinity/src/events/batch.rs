@@ -36,10 +36,12 @@ pub(super) struct Has {
     pub(super) weight: bool,
     pub(super) event: bool,
     pub(super) session: bool,
+    /// How many further columns.
+    pub(super) beside: u8,
 }
 
 /// One row, still as text.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Row<'a> {
     /// The time in milliseconds, where it comes as a number that needs no reading.
     pub(super) known_time: Option<(i64, Unit)>,
@@ -51,6 +53,8 @@ pub(super) struct Row<'a> {
     pub(super) weight: &'a [u8],
     pub(super) event: &'a [u8],
     pub(super) session: &'a [u8],
+    /// Further columns with their numbers.
+    beside: Vec<(u8, &'a [u8])>,
 }
 
 impl<'a> Row<'a> {
@@ -62,8 +66,22 @@ impl<'a> Row<'a> {
             Role::Weight => self.weight = value,
             Role::Event => self.event = value,
             Role::Session => self.session = value,
+            Role::Beside(number) => self.beside.push((number, value)),
         }
     }
+}
+
+/// What stands between the parts of [`kind_and_beside`].
+const BETWEEN: char = '\u{1f}';
+
+/// What happened and the values of the further columns, by their numbers: all that is known of an event but who, what and when
+/// is one name of one dictionary, so that an event takes no more memory than without.
+pub(super) fn kind_and_beside(name: &str) -> (&str, impl Iterator<Item = (u8, &str)>) {
+    let mut parts = name.split(BETWEEN);
+    let kind = parts.next().unwrap_or("");
+    let numbered =
+        |part: &'_ str| -> Option<(u8, usize)> { Some((part.split_once('=')?.0.parse().ok()?, part.find('=')? + 1)) };
+    (kind, parts.filter_map(move |part| numbered(part).map(|(number, at)| (number, &part[at..]))))
 }
 
 /// Rows as numbers of the dictionaries of one thread; columns that do not exist are empty.
@@ -108,6 +126,8 @@ pub(super) struct Encoder {
     items: Dictionary,
     sessions: Dictionary,
     events: Dictionary,
+    /// The name of an event with its further columns.
+    composed: String,
 }
 
 impl Encoder {
@@ -167,13 +187,27 @@ impl Encoder {
         let user = if self.has.user { name(row.user, "user")? } else { "" };
         let session = if self.has.session { name(row.session, "session")? } else { "" };
         let event = if self.has.event { utf8(row.event, "event")? } else { "" };
-        self.append(user, item, session, event, time, weight);
+        if self.has.beside == 0 {
+            self.append(user, item, session, event, time, weight);
+            return Ok(());
+        }
+        let mut composed = std::mem::take(&mut self.composed);
+        composed.clear();
+        composed.push_str(event);
+        for &(number, value) in &row.beside {
+            use std::fmt::Write;
+            // Writing to a string does not fail.
+            let _ = write!(composed, "{BETWEEN}{number}=");
+            composed.extend(utf8(value, "text beside an event")?.chars().filter(|&c| c != BETWEEN));
+        }
+        self.append(user, item, session, &composed, time, weight);
+        self.composed = composed;
         Ok(())
     }
 
     /// Appends an event that is known to be good.
     pub(super) fn append(&mut self, user: &str, item: &str, session: &str, event: &str, time: i64, weight: f32) {
-        let Self { batch, has, users, items, sessions, events } = self;
+        let Self { batch, has, users, items, sessions, events, .. } = self;
         items.push(item, &mut batch.item);
         if has.user {
             users.push(user, &mut batch.user);
@@ -181,7 +215,7 @@ impl Encoder {
         if has.session {
             sessions.push(session, &mut batch.session);
         }
-        if has.event {
+        if has.event || has.beside > 0 {
             events.push(event, &mut batch.event);
         }
         if has.time {

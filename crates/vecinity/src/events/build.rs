@@ -3,12 +3,13 @@
 //! What fits into memory is sorted there. What does not lies in a work file: it is dealt out to files of
 //! neighbouring owners, each of which fits, and these are sorted one after the other.
 
-use super::batch::Has;
+use super::batch::{Has, kind_and_beside};
 use super::table::{Event, Store, Table, read_all};
 use super::{Grouping, Options, Report};
 use crate::error::{Error, Result};
 use crate::histories::{Column, Histories, Names, Numbers, Parts, Values};
 use crate::vocab::Vocab;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -81,7 +82,7 @@ pub(super) fn histories(table: Table, options: &Options, mut report: Report) -> 
     report.equal_weights = has.weight && report.events > 1 && sink.lightest == sink.heaviest;
     report.same_time = same as f64 / (neighbours as f64).max(1.0);
     lengths(&ends, &mut report);
-    let parts = sink.finish(&items.names, events.names, names, ends, ordered)?;
+    let parts = sink.finish(&items.names, &events.names, &options.beside, names, ends, ordered)?;
     let histories = Histories::new(parts)?;
     report.items = histories.items().len() as u64;
     Ok((histories, report))
@@ -267,6 +268,7 @@ struct Sink {
     time: Option<Growing<i64>>,
     weight: Option<Growing<f32>>,
     event: Option<Growing<u32>>,
+    has_events: bool,
     counts: Vec<u64>,
     latest: i64,
     lightest: f32,
@@ -281,7 +283,8 @@ impl Sink {
             item: Growing::new(on_disk, folder, events)?,
             time: has.time.then(|| Growing::new(on_disk, folder, events)).transpose()?,
             weight: has.weight.then(|| Growing::new(on_disk, folder, events)).transpose()?,
-            event: has.event.then(|| Growing::new(on_disk, folder, events)).transpose()?,
+            event: (has.event || has.beside > 0).then(|| Growing::new(on_disk, folder, events)).transpose()?,
+            has_events: has.event,
             counts: vec![0; items],
             latest: i64::MIN,
             lightest: f32::INFINITY,
@@ -309,7 +312,15 @@ impl Sink {
         Ok(())
     }
 
-    fn finish(self, names: &Names, events: Names, owners: Names, ends: Vec<u64>, ordered: bool) -> Result<Parts> {
+    fn finish(
+        self,
+        names: &Names,
+        events: &Names,
+        beside: &[String],
+        owners: Names,
+        ends: Vec<u64>,
+        ordered: bool,
+    ) -> Result<Parts> {
         // Rows by falling count, ties by the ids' bytes.
         let mut order: Vec<u32> = (0..names.len() as u32).filter(|&item| self.counts[item as usize] > 0).collect();
         let count = |item: u32| self.counts[item as usize];
@@ -336,11 +347,10 @@ impl Sink {
                 renumbered.finish()?
             }
         };
-        let mut columns = Vec::new();
-        if let Some(event) = self.event {
-            let values = Values::Categories { names: events, codes: event.finish()? };
-            columns.push(Column { name: "event".into(), values });
-        }
+        let columns = match self.event {
+            Some(event) => self::columns(events, event.finish()?, self.has_events, beside),
+            None => Vec::new(),
+        };
         Ok(Parts {
             items,
             owners,
@@ -352,4 +362,36 @@ impl Sink {
             ordered,
         })
     }
+}
+
+/// The column of what happened and the further ones, taken apart.
+fn columns(names: &Names, codes: Numbers<u32>, has_events: bool, beside: &[String]) -> Vec<Column> {
+    let taken_apart = |number: Option<u8>| -> (Names, Vec<u32>) {
+        let (mut own, mut of, mut numbers) = (Names::default(), Vec::with_capacity(names.len()), HashMap::new());
+        for name in names.iter() {
+            let (kind, mut further) = kind_and_beside(name);
+            let value = match number {
+                None => kind,
+                Some(number) => further.find(|(known, _)| *known == number).map_or("", |(_, value)| value),
+            };
+            of.push(*numbers.entry(value).or_insert_with(|| {
+                own.push(value);
+                own.len() as u32 - 1
+            }));
+        }
+        (own, of)
+    };
+    let there: BTreeSet<u8> = names.iter().flat_map(|name| kind_and_beside(name).1.map(|(number, _)| number)).collect();
+    if there.is_empty() {
+        let values = Values::Categories { names: names.clone(), codes };
+        return if has_events { vec![Column { name: "event".into(), values }] } else { Vec::new() };
+    }
+    let numbers = has_events.then_some(None).into_iter().chain(there.into_iter().map(Some));
+    let column = |number: Option<u8>| {
+        let (names, of) = taken_apart(number);
+        let codes: Vec<u32> = codes.as_slice().iter().map(|&code| of[code as usize]).collect();
+        let name = number.and_then(|number| beside.get(usize::from(number))).map_or("event", String::as_str);
+        Column { name: name.to_owned(), values: Values::Categories { names, codes: codes.into() } }
+    };
+    numbers.map(column).collect()
 }

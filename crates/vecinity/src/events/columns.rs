@@ -24,6 +24,8 @@ pub enum Role {
     Event,
     /// The visit, basket or order it belongs to.
     Session,
+    /// What else is read, by its place in [`Options::beside`](super::Options::beside); never asked for in `--columns`.
+    Beside(u8),
 }
 
 impl Role {
@@ -39,6 +41,7 @@ impl Role {
             Self::Weight => "weight",
             Self::Event => "event",
             Self::Session => "session",
+            Self::Beside(_) => "beside",
         }
     }
 
@@ -156,6 +159,7 @@ impl Role {
                 "purchases",
             ],
             Self::Event => &["event", "eventtype", "action", "actiontype", "behavior", "behaviour", "type"],
+            Self::Beside(_) => &[],
             Self::Session => &[
                 "session",
                 "sessionid",
@@ -268,7 +272,19 @@ impl Columns {
             weight: has(Role::Weight),
             event: has(Role::Event),
             session: has(Role::Session),
+            beside: self.roles.keys().filter(|role| matches!(role, Role::Beside(_))).count() as u8,
         }
+    }
+
+    /// Reads further columns, as far as they are there and hold nothing else.
+    pub(super) fn with_beside(mut self, wanted: &[String]) -> Self {
+        for (number, name) in (0..).zip(wanted) {
+            let at = self.names.iter().position(|column| column.trim() == name);
+            if let Some(at) = at.filter(|at| !self.roles.values().any(|taken| taken == at)) {
+                self.roles.insert(Role::Beside(number), at);
+            }
+        }
+        self
     }
 
     /// Of columns whose names are known, as in JSON and Parquet.

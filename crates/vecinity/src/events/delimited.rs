@@ -63,6 +63,7 @@ pub(super) fn read(
     let separator = if format == Format::Tsv { b'\t' } else { separator(&opened.start) };
     let rows = first_rows(&opened.start, separator);
     let columns = Columns::find(&rows, &options.columns).map_err(|error| error.at(source.path()))?;
+    let columns = columns.with_beside(&options.beside);
     let mut roles = vec![None; columns.names.len()];
     for (&role, &at) in &columns.roles {
         roles[at] = Some(role);

@@ -2,7 +2,7 @@
 //! (`{"user":"u1","items":["i7","i8"]}`), or an array of ids a line.
 
 use super::batch::{Encoder, Has, Row};
-use super::columns::{Columns, Named, Role};
+use super::columns::{Columns, Role};
 use super::delimited::Form;
 use super::table::Table;
 use super::{Opened, Options, delimited};
@@ -31,7 +31,7 @@ pub(super) fn read(source: &Source, opened: Opened, options: &Options, table: &m
         table.lines();
         return delimited::blocks(source, opened, options.threads, Form::default(), table, &arrays);
     }
-    let keys = keys(&example, &options.columns, source, table)?;
+    let keys = keys(&example, options, source, table)?;
     let form = Form { has: keys.has, ..Form::default() };
     delimited::blocks(source, opened, options.threads, form, table, &|block, to| {
         objects(block, &keys, to);
@@ -39,9 +39,10 @@ pub(super) fn read(source: &Source, opened: Opened, options: &Options, table: &m
 }
 
 /// Finds the keys of the first object.
-fn keys(example: &Value, named: &Named, source: &Source, table: &mut Table) -> Result<Keys> {
+fn keys(example: &Value, options: &Options, source: &Source, table: &mut Table) -> Result<Keys> {
     let names: Vec<String> = example.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default();
-    let columns = Columns::of_names(names, named).map_err(|error| error.at(source.path()))?;
+    let columns = Columns::of_names(names, &options.columns).map_err(|error| error.at(source.path()))?;
+    let columns = columns.with_beside(&options.beside);
     let has = columns.has();
     table.columns(source, &columns, has)?;
     let of = columns.roles.iter().map(|(&role, &at)| (role, columns.names[at].clone())).collect();

@@ -146,6 +146,8 @@ pub struct Options {
     pub columns: Named,
     /// Only events whose `event` column has one of these values; empty: all.
     pub events: Vec<String>,
+    /// Further columns to read, at most 255; those that a table does not have are left out.
+    pub beside: Vec<String>,
     /// What makes a history.
     pub grouping: Grouping,
     /// What is done about bad rows.
@@ -164,6 +166,7 @@ impl Default for Options {
             format: None,
             columns: Named::default(),
             events: Vec::new(),
+            beside: Vec::new(),
             grouping: Grouping::Owner,
             bad_rows: BadRows::default(),
             threads: 1,

@@ -47,6 +47,7 @@ pub(super) fn read(source: &Source, options: &Options, table: &mut Table) -> Res
     let metadata = guarded(|| ArrowReaderMetadata::load(&file, arrow)).map_err(|error| unreadable(&error))?;
     let names: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
     let columns = Columns::of_names(names, &options.columns).map_err(|error| error.at(source.path()))?;
+    let columns = columns.with_beside(&options.beside);
     let has = columns.has();
     table.columns(source, &columns, has)?;
     let mask = ProjectionMask::roots(metadata.parquet_schema(), columns.roles.values().copied());

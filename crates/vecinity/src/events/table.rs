@@ -1,6 +1,6 @@
 //! Batches to one table: numbers of shared dictionaries, in memory or, beyond the limit, in a work file.
 
-use super::batch::{BadRow, Batch, Has, KEPT};
+use super::batch::{BadRow, Batch, Has, KEPT, kind_and_beside};
 use super::columns::{Columns, Role};
 use super::dictionary::Interner;
 use super::{Options, Report, refuse};
@@ -251,7 +251,7 @@ impl Table {
         new_events.translate(&mut self.events, events);
         self.event_counts.resize(self.events.names.len(), 0);
         for number in self.is_wanted.len()..self.events.names.len() {
-            let name = self.events.names.get(number);
+            let (name, _) = kind_and_beside(self.events.names.get(number));
             self.is_wanted.push(self.wanted.is_empty() || self.wanted.iter().any(|wanted| wanted == name));
         }
         if self.by_line {
@@ -290,8 +290,13 @@ impl Table {
             return Err(refuse(report, options.bad_rows.share));
         }
         report.events = self.store.len;
+        let mut kinds = std::collections::BTreeMap::<&str, u64>::new();
+        for (name, count) in self.events.names.iter().zip(&self.event_counts) {
+            *kinds.entry(kind_and_beside(name).0).or_default() += count;
+        }
+        let has_events = self.has.is_some_and(|has| has.event);
         let mut values: Vec<(String, u64)> =
-            self.events.names.iter().map(str::to_owned).zip(self.event_counts.iter().copied()).collect();
+            kinds.into_iter().filter(|_| has_events).map(|(name, count)| (name.to_owned(), count)).collect();
         values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         report.event_values = values;
         if self.store.len == 0 {

@@ -80,8 +80,15 @@ impl ModelConfig {
     pub fn reads(&self) -> (Vec<&str>, bool) {
         let Self::Youtube(config) = self else { return (Vec::new(), false) };
         let columns: Vec<&str> = config.features.iter().map(|feature| feature.name.as_str()).collect();
-        let any = !columns.is_empty() || config.example_age;
+        let any = !columns.is_empty() || config.example_age || !config.item_features.is_empty();
         (columns, any)
+    }
+
+    /// Which fields of the items are parts of their vectors.
+    #[must_use]
+    pub fn reads_of_items(&self) -> Vec<&str> {
+        let Self::Youtube(config) = self else { return Vec::new() };
+        config.item_features.iter().map(|feature| feature.name.as_str()).collect()
     }
 
     /// The tower of a model trained on this corpus, from its input table and the parameters in the order of

@@ -65,11 +65,11 @@ impl Recommender {
     /// # Panics
     /// If a row of the history does not exist.
     #[must_use]
-    pub fn recommend<A: Asker>(&self, user: A, want: Want<'_>, style: Style) -> Vec<Recommendation> {
-        let found = self.top(std::slice::from_ref(&user), want, style.diversity, 1).pop().unwrap_or_default();
+    pub fn recommend<A: Asker + ?Sized>(&self, user: &A, want: Want<'_>, style: Style) -> Vec<Recommendation> {
+        let user = User { history: user.history(), known: user.known() };
+        let found = self.top(&[user], want, style.diversity, 1).pop().unwrap_or_default();
         let asked = style.explain.then(|| {
-            let user = User { history: user.history(), known: user.known() };
-            let vector = self.user_vector(user);
+            let vector = self.user_vector(&user);
             let asked = self.prepare(user.history, &vector, &mut Sums::new(self.len()));
             let vectors = self.parts_of(&asked, user, &vector);
             (asked, vectors)

@@ -14,7 +14,7 @@ use crate::baselines::{Memory, Sparse};
 use crate::embeddings::{Embeddings, Matrix};
 use crate::error::Result;
 use crate::index::{BLOCK, Best, Hit, Metric};
-use crate::models::{Asker, Tower};
+use crate::models::{Asker, Tower, User};
 use crate::vocab::Vocab;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -208,9 +208,9 @@ impl Recommender {
 
     /// The vector of a user: what the recipe's metric compares with the vectors of items, shape `[dim]`.
     #[must_use]
-    pub fn user_vector<A: Asker>(&self, user: A) -> Vec<f32> {
+    pub fn user_vector<A: Asker + ?Sized>(&self, user: &A) -> Vec<f32> {
         let mut vector = vec![0.0; self.vectors.to.dim()];
-        self.user_vectors(&[user], &mut vector);
+        self.user_vectors(&[User { history: user.history(), known: user.known() }], &mut vector);
         vector
     }
 

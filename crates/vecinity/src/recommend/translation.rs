@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::error::Result;
 use crate::eval::recommend::{Fold, Query, Scorer};
-use crate::histories::Histories;
+use crate::histories::{Histories, Side};
 use crate::models::youtube::{Contexts, Known};
 use crate::models::{Tower, User};
 use crate::vocab::Vocab;
@@ -20,7 +20,8 @@ pub(super) fn corpus(histories: &Histories, config: &Config, fold: &Fold) -> Res
     let rows = corpus.vocab().rows_of(items);
     let kept = train.iter().flatten().zip(events).filter(|(item, _)| rows[**item as usize] != u32::MAX);
     let side = histories.side(&kept.map(|(_, &event)| event).collect::<Vec<_>>(), &columns);
-    corpus.with_side(side)
+    let items = histories.beside_items(corpus.vocab());
+    corpus.with_side(Side { items, ..side })
 }
 
 /// How a model is asked about some histories.
@@ -36,7 +37,7 @@ pub(super) struct Translation<'a> {
 impl<'a> Translation<'a> {
     /// * `tower`: the model's network, if it has one.
     pub(super) fn new(histories: &'a Histories, vocab: &Vocab, tower: Option<&Tower>) -> Self {
-        let contexts = tower.filter(|tower| !tower.schema().is_empty()).map(|tower| {
+        let contexts = tower.filter(|tower| tower.schema().reads_users()).map(|tower| {
             let names: Vec<&str> = tower.schema().names().collect();
             let events: Vec<u64> = (0..histories.events() as u64).collect();
             (tower.schema().read(&histories.side(&events, &names), false), tower.words())

@@ -49,6 +49,7 @@ impl Files {
             format: self.format,
             columns: self.columns.clone().or(trained.map(|data| data.columns.clone())).unwrap_or_default(),
             events: data.map(|data| data.events.clone()).unwrap_or_default(),
+            beside: model.tower.iter().flat_map(|tower| tower.schema().names()).map(str::to_owned).collect(),
             bad_rows: self.bad_rows.unwrap_or_default(),
             threads: self.threads(),
             work_dir: self.output.parent().filter(|folder| folder.is_dir()).map(Path::to_owned),

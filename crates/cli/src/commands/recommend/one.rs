@@ -51,7 +51,7 @@ impl Asked<'_> {
         let only = |id| !self.excluded.contains(&id) && bound.allows(id);
         let context = self.context(context)?;
         let user = User { history: &history, known: context.as_ref().map(Context::known) };
-        let found = self.recommender.recommend(user, self.want(&only), self.style);
+        let found = self.recommender.recommend(&user, self.want(&only), self.style);
         let cause = if found.is_empty() { Some(self.why_nothing()?) } else { None };
         if let Some(cause) = &cause {
             output.say(format_args!("note: nothing to list: {cause}"));
@@ -74,7 +74,7 @@ impl Asked<'_> {
             pair.split_once('=').map(|(name, value)| (name.trim(), value.trim())).ok_or_else(wrong)
         });
         let pairs = pairs.collect::<vecinity::Result<Vec<_>>>()?;
-        let Some(schema) = self.model.tower.as_ref().map(Tower::schema).filter(|schema| !schema.is_empty()) else {
+        let Some(schema) = self.model.tower.as_ref().map(Tower::schema).filter(|schema| schema.reads_users()) else {
             return match pairs.first() {
                 None => Ok(None),
                 Some((name, _)) => Err(Error::setting("context", name, "nothing: the model reads histories alone")),

@@ -88,6 +88,16 @@ impl Items {
         Ok(items)
     }
 
+    /// Puts what the model reads of the items beside them.
+    pub(crate) fn join_metadata(&mut self, titles: Option<&Titles>) -> Result<()> {
+        let fields = self.config.model.reads_of_items();
+        if !fields.is_empty() {
+            let histories = std::mem::replace(&mut self.histories, Histories::from_lists::<&str, &str>(&[], true)?);
+            self.histories = crate::beside::join_items(histories, &fields, titles.map(|titles| &titles.metadata))?;
+        }
+        Ok(())
+    }
+
     /// Says what was found, and what will probably disappoint.
     fn say(&self, output: Output) {
         for (name, text) in describe(self) {

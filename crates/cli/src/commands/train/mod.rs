@@ -97,7 +97,8 @@ impl Train {
             return text::train(&config, &self.output, how, output);
         }
         let metadata = load_metadata(&config)?;
-        let items = Items::read(config, guessed_kind, &self.settings, self.output.parent(), output)?;
+        let mut items = Items::read(config, guessed_kind, &self.settings, self.output.parent(), output)?;
+        items.join_metadata(metadata.as_ref())?;
         items.train(metadata.as_ref(), &self.output, how, output)
     }
 }

@@ -66,6 +66,9 @@ pub struct Config {
     pub features: Vec<Feature>,
     /// Read how long before the last event an example happened; 0 when the network is asked.
     pub example_age: bool,
+    /// Fields of the items that are parts of their output vectors, so that an item without any event has one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub item_features: Vec<Feature>,
     /// Words of earlier events that are looked at, the newest ones, 1 to 1000.
     pub words: usize,
     /// Output rows are the input rows.
@@ -111,6 +114,7 @@ impl Default for Config {
             item_dropout: 0.0,
             features: Vec::new(),
             example_age: false,
+            item_features: Vec::new(),
             words: 50,
             tied: false,
             bias: true,
@@ -160,10 +164,11 @@ impl Config {
         if !(1..=1000).contains(&self.words) {
             return Err(Error::setting("words", self.words, "1 to 1000"));
         }
-        if let Some(twice) = (1..self.features.len())
-            .find(|&at| self.features[..at].iter().any(|before| before.name == self.features[at].name))
-        {
-            return Err(Error::setting("features", &self.features[twice], "each column once"));
+        for (name, features) in [("features", &self.features), ("item_features", &self.item_features)] {
+            let twice = |at: &usize| features[..*at].iter().any(|before| before.name == features[*at].name);
+            if let Some(twice) = (1..features.len()).find(twice) {
+                return Err(Error::setting(name, &features[twice], "each column once"));
+            }
         }
         if self.pools > 64 || (self.pools == 0 && !self.mean && !self.last) {
             return Err(Error::setting("pools", self.pools, "1 to 64, or 0 with mean or last"));

@@ -104,7 +104,8 @@ struct Field {
     /// Categories and words with a row of their own, rising; the row before them stands for all others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     values: Vec<String>,
-    /// Numbers: values that a rising share of all is below, from the smallest to the largest.
+    /// Numbers: values that a rising share of all is below, from the smallest to the largest. Of items a number is a category: the
+    /// step that it is on, written as `values` are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     steps: Vec<f32>,
 }
@@ -123,6 +124,19 @@ impl Field {
         self.values.binary_search_by(|known| known.as_str().cmp(value)).map_or(0, |at| at as u32 + 1)
     }
 
+    /// The rows of an item's values: of a text with bars all between them.
+    fn parts(&self, text: &str) -> Vec<u32> {
+        match self.kind {
+            FeatureKind::Words => words(text).map(|word| self.row(&word)).collect(),
+            FeatureKind::Category if !self.steps.is_empty() => {
+                let number = text.trim().parse::<f32>().ok().filter(|number| number.is_finite());
+                let step = |number: f32| step_name(self.steps.partition_point(|&step| step <= number));
+                number.map(|number| self.row(&step(number))).into_iter().collect()
+            }
+            _ => text.split('|').map(|part| self.row(part.trim())).collect(),
+        }
+    }
+
     /// What the first layer gets of a number.
     fn number(&self, value: f32) -> [f32; A_NUMBER] {
         if !value.is_finite() {
@@ -139,11 +153,13 @@ impl Field {
     }
 }
 
-/// What a network reads beside the history, as training found it.
+/// What a network reads beside the history, and of which parts its items' vectors are made, as training found it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(deny_unknown_fields)]
 pub struct Schema {
-    fields: Vec<Field>,
+    users: Vec<Field>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    items: Vec<Field>,
 }
 
 /// What is known of a user beside the history, as a network reads it; see [`Schema::context`].
@@ -206,27 +222,56 @@ impl Schema {
             let name = "example_age".to_owned();
             fields.push(Field { name, kind: FeatureKind::Age, values: Vec::new(), steps: steps(ages) });
         }
-        Ok(Self { fields })
+        let items = config.item_features.iter().map(|feature| item_field(feature, side)).collect::<Result<_>>()?;
+        Ok(Self { users: fields, items })
     }
 
-    /// Whether the network reads histories alone.
+    /// Whether there is nothing but histories, and nothing but rows of items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.users.is_empty() && self.items.is_empty()
+    }
+
+    /// Whether the network reads anything beside histories.
+    #[must_use]
+    pub fn reads_users(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    /// The names of what items' vectors are made of, beside rows of their own.
+    pub fn item_names(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|field| field.name.as_str())
+    }
+
+    /// Rows of the table of parts.
+    pub(super) fn item_rows(&self) -> usize {
+        self.items.iter().map(Field::rows).sum()
+    }
+
+    /// The parts of an item: rows of their table with weights, which add to 1 for each field of which something is known.
+    pub(super) fn item<'a>(&self, value: &dyn Fn(&str) -> Option<&'a str>) -> Vec<(u32, f32)> {
+        let mut parts = Vec::new();
+        for (first, field) in placed(&self.items) {
+            let Some(text) = value(&field.name) else { continue };
+            let rows: Vec<u32> = field.parts(text).into_iter().filter(|&row| row > 0).collect();
+            let weight = 1.0 / rows.len().max(1) as f32;
+            parts.extend(rows.into_iter().map(|row| (first + row, weight)));
+        }
+        parts
     }
 
     /// The names of its columns, without the age.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().filter(|field| field.kind != FeatureKind::Age).map(|field| field.name.as_str())
+        self.users.iter().filter(|field| field.kind != FeatureKind::Age).map(|field| field.name.as_str())
     }
 
     /// Rows of the table.
     pub(super) fn rows(&self) -> usize {
-        self.fields.iter().map(Field::rows).sum()
+        self.users.iter().map(Field::rows).sum()
     }
 
     fn count(&self, kinds: &[FeatureKind]) -> usize {
-        self.fields.iter().filter(|field| kinds.contains(&field.kind)).count()
+        self.users.iter().filter(|field| kinds.contains(&field.kind)).count()
     }
 
     pub(super) fn categories(&self) -> usize {
@@ -239,15 +284,6 @@ impl Schema {
 
     pub(super) fn has_words(&self) -> bool {
         self.count(&[FeatureKind::Words]) > 0
-    }
-
-    /// Each field with the row of its unknown value.
-    fn placed(&self) -> impl Iterator<Item = (u32, &Field)> {
-        self.fields.iter().scan(0, |first, field| {
-            let at = *first as u32;
-            *first += field.rows();
-            Some((at, field))
-        })
     }
 
     /// The unknown values of all categories: what stands for a user of whom nothing is known.
@@ -263,12 +299,12 @@ impl Schema {
     /// [`Error::Setting`] if a number is none.
     pub fn context<'a>(&self, value: &dyn Fn(&str) -> Option<&'a str>) -> Result<Context> {
         let mut context = Context::default();
-        for (first, field) in self.placed() {
+        for (first, field) in placed(&self.users) {
             let text = value(&field.name).filter(|text| !text.trim().is_empty());
             match field.kind {
                 FeatureKind::Category => context.rows.push(first + text.map_or(0, |text| field.row(text))),
                 FeatureKind::Words => {
-                    let all = text.into_iter().flat_map(|text| words(text));
+                    let all = text.into_iter().flat_map(words);
                     context.words.extend(all.map(|word| first + field.row(&word)));
                 }
                 FeatureKind::Age => context.numbers.extend(field.number(0.0)),
@@ -298,7 +334,7 @@ impl Schema {
         let (mut category, mut number) = (0, 0);
         let mut bags: Vec<Vec<Vec<u32>>> = Vec::new();
         let mut bag_codes: Vec<&[u32]> = Vec::new();
-        for (first, field) in self.placed() {
+        for (first, field) in placed(&self.users) {
             let numbers = |at: usize, values: [f32; A_NUMBER], all: &mut Contexts| {
                 all.numbers[at * all.a_number + number * A_NUMBER..][..A_NUMBER].copy_from_slice(&values);
             };
@@ -361,6 +397,15 @@ impl Schema {
     }
 }
 
+/// Each field with the row of its unknown value.
+fn placed(fields: &[Field]) -> impl Iterator<Item = (u32, &Field)> {
+    fields.iter().scan(0, |first, field| {
+        let at = *first as u32;
+        *first += field.rows();
+        Some((at, field))
+    })
+}
+
 /// A column of categories.
 fn column<'a>(side: &'a Side, name: &str) -> Option<(&'a crate::histories::Names, &'a [u32])> {
     side.columns.iter().find(|column| column.name == name).and_then(|column| match &column.values {
@@ -411,6 +456,42 @@ fn field(feature: &Feature, column: &Column) -> Result<Field> {
             found.values = all.into_iter().filter(|&(_, count)| count >= OFTEN).map(|(word, _)| word).collect();
             found.values.sort_unstable();
         }
+    }
+    Ok(found)
+}
+
+/// How the step of a number is written, so that names rise as steps do.
+fn step_name(step: usize) -> String {
+    format!("step {step:03}")
+}
+
+/// A field of the items; every item counts once.
+fn item_field(feature: &Feature, side: Option<&Side>) -> Result<Field> {
+    let columns = side.map_or(&[][..], |side| &side.items);
+    let Some(column) = columns.iter().find(|column| column.name == feature.name) else {
+        return Err(Error::data(
+            format!("there is no field '{}' of the items to learn from", shown(&feature.name)),
+            "name fields of --metadata in --item-features",
+        ));
+    };
+    let mut found = field(feature, column)?;
+    match found.kind {
+        FeatureKind::Number | FeatureKind::Age => {
+            let few = |step: usize| found.steps[step * (found.steps.len() - 1) / FEW];
+            found.steps = if found.steps.is_empty() { Vec::new() } else { (1..FEW).map(few).collect() };
+            found.steps.dedup();
+            found.values = (0..=found.steps.len()).map(step_name).collect();
+            found.kind = FeatureKind::Category;
+        }
+        FeatureKind::Category => {
+            let mut counts = HashMap::<&str, usize, FixedState>::default();
+            let all = (0..column.len()).filter_map(|row| column.text(row));
+            all.flat_map(|text| text.split('|')).for_each(|part| *counts.entry(part.trim()).or_default() += 1);
+            let often = counts.into_iter().filter(|(part, count)| !part.is_empty() && *count >= OFTEN);
+            found.values = often.map(|(part, _)| part.to_owned()).collect();
+            found.values.sort_unstable();
+        }
+        FeatureKind::Words => {}
     }
     Ok(found)
 }

@@ -6,6 +6,7 @@ use super::examples::{Catalogue, Example, Examples};
 use super::features::{A_NUMBER, Known};
 use super::losses::{Comparison, Losses, Own, Proposal, gather};
 use super::network::{OutputGradient, TowerGradient, Trace};
+use super::parts::Parts;
 use super::{Config, LossKind, Network, Schema, Youtube};
 use crate::deep::{
     Candidates, GROUP, LANES, Masks, Optimizer, Parameter, RowGradient, Schedule, Settings, in_groups, padded,
@@ -106,6 +107,7 @@ struct Run<'a> {
     d_offsets: Vec<f32>,
     d_history: Vec<f32>,
     d_known: Vec<f32>,
+    d_parts: Vec<f32>,
     d_own: Vec<f32>,
     d_own_biases: Vec<f32>,
 }
@@ -144,7 +146,7 @@ pub fn fit(
     settings.check()?;
     let catalogue = Catalogue::of(&fold.counts);
     let schema = Schema::of(config, side)?;
-    let contexts = side.filter(|_| !schema.is_empty()).map(|side| schema.read(side, true));
+    let contexts = side.filter(|_| schema.reads_users()).map(|side| schema.read(side, true));
     let examples = Examples::of(fold, &catalogue, config.per_owner).beside(contexts);
     let per_epoch = examples.in_an_epoch();
     if per_epoch == 0 || catalogue.len() < 2 {
@@ -153,7 +155,7 @@ pub fn fit(
             "a network needs histories of at least two events and a catalogue of two items",
         ));
     }
-    let mut run = Run::new(config, settings, schema, &catalogue, examples);
+    let mut run = Run::new(config, settings, schema, &catalogue, examples).with_parts(side, &catalogue);
     if let Some(state) = from {
         run.go_on(state)?;
     }
@@ -224,6 +226,7 @@ impl<'a> Run<'a> {
             d_offsets: Vec::new(),
             d_history: Vec::new(),
             d_known: Vec::new(),
+            d_parts: Vec::new(),
             unknown: schema.unknown().rows,
             rows: Vec::new(),
             d_own: Vec::new(),
@@ -236,6 +239,14 @@ impl<'a> Run<'a> {
             proposal,
             full,
         }
+    }
+
+    /// With what is known of the items.
+    fn with_parts(mut self, side: Option<&Side>, catalogue: &Catalogue) -> Self {
+        let table = std::mem::take(&mut self.network.parts.table);
+        self.d_parts = vec![0.0; table.values.len()];
+        self.network.parts = Parts::new(&self.schema, side, &catalogue.items, table);
+        self
     }
 
     fn model(&self, network: &Network, catalogue: &Catalogue) -> Youtube {
@@ -285,6 +296,7 @@ impl<'a> Run<'a> {
         let chance = STEP | u64::from(self.optimizer.step()) << 24;
         let mut rng = Rng::new(self.settings.seed, chance);
         self.masks.redraw(&mut rng);
+        self.network.parts.redraw(&mut rng);
         // Rows of the histories, the newest first, by place in the batch.
         let mut wanted: Vec<(u32, u32)> = Vec::with_capacity(batch.len() * self.config.history);
         for &example in batch {
@@ -304,6 +316,7 @@ impl<'a> Run<'a> {
             let own = &self.comparison.own_rows;
             unit_backward(own, width, 1.0, &self.comparison.own_factors, &mut self.d_own[..own.len()]);
         }
+        self.parts_backward(&targets);
         let threads = self.settings.threads;
         let d_known = &self.d_known;
         let known = sum_rows(&mut known, width, threads, |place| &d_known[place as usize * width..][..width]);
@@ -348,6 +361,23 @@ impl<'a> Run<'a> {
         loss
     }
 
+    /// From the gradients of items' vectors those of their parts.
+    fn parts_backward(&mut self, targets: &[u32]) {
+        let Self { network, d_parts, d_rows, d_own, comparison, .. } = self;
+        if network.parts.is_empty() {
+            return;
+        }
+        d_parts.fill(0.0);
+        let width = network.width;
+        if self.full {
+            network.parts.backward((0..).zip(d_rows.chunks_exact_mut(width)), width, d_parts);
+        } else {
+            let drawn = comparison.ids.iter().copied().zip(d_rows.chunks_exact_mut(width));
+            let own = targets.iter().copied().zip(d_own.chunks_exact_mut(width));
+            network.parts.backward(drawn.chain(own), width, d_parts);
+        }
+    }
+
     /// What is known beside the histories of a batch: its rows with their places, up to date.
     fn known(&mut self, batch: &[Example], rng: &mut Rng) -> Vec<(u32, u32)> {
         let Self { rows, unknown, examples, network, optimizer, .. } = self;
@@ -375,11 +405,14 @@ impl<'a> Run<'a> {
         let unit = network.length > 0.0;
         optimizer.refresh(&mut network.input, wanted.iter().map(|&(row, _)| row));
         if self.full {
+            let completed = network.completed_rows();
             if unit {
-                let rows = network.output_rows();
+                let rows = completed.as_deref().unwrap_or(network.output_rows());
                 comparison.rows.resize(rows.len(), 0.0);
                 comparison.factors.resize(network.items, 0.0);
                 unit_rows(rows, width, 1.0, &mut comparison.rows, &mut comparison.factors);
+            } else if let Some(completed) = completed {
+                comparison.rows = completed;
             }
             return;
         }
@@ -387,9 +420,8 @@ impl<'a> Run<'a> {
         let both = || ids.iter().chain(targets).copied();
         optimizer.refresh(network.output.as_mut().unwrap_or(&mut network.input), both());
         optimizer.refresh(&mut network.bias, both());
-        let table = network.output_rows();
-        gather(&ids, table, width, unit, &mut comparison.rows, &mut comparison.factors);
-        gather(targets, table, width, unit, &mut comparison.own_rows, &mut comparison.own_factors);
+        gather(&ids, network, &mut comparison.rows, &mut comparison.factors);
+        gather(targets, network, &mut comparison.own_rows, &mut comparison.own_factors);
         let bias = |&id: &u32| network.bias.values[id as usize];
         comparison.offsets = ids.iter().zip(logs).map(|(id, log)| bias(id) - log).collect();
         comparison.own_biases = targets.iter().map(bias).collect();
@@ -407,7 +439,8 @@ impl<'a> Run<'a> {
         let (network, examples, masks, comparison, proposal) =
             (&*network, &*examples, &*masks, &*comparison, &*proposal);
         let candidates = if self.full {
-            let rows = if network.length > 0.0 { &comparison.rows } else { network.output_rows() };
+            let own = network.length == 0.0 && network.parts.is_empty();
+            let rows = if own { network.output_rows() } else { &comparison.rows };
             Candidates { rows, offsets: &network.bias.values }
         } else {
             Candidates { rows: &comparison.rows, offsets: &comparison.offsets }
@@ -475,12 +508,12 @@ impl<'a> Run<'a> {
 
     /// Clips and makes the step.
     fn update(&mut self, output: OutputGradient, history: &RowGradient, known: &RowGradient) {
-        let Self { network, optimizer, tower, .. } = self;
+        let Self { network, optimizer, tower, d_parts, .. } = self;
         let weighting = network.pools.weighting();
         let logits = network.pools.logit_gradient(&weighting, &tower.weighting);
         let mut scale = 1.0;
         if self.settings.clip > 0.0 {
-            let mut runs: Vec<&[f32]> = vec![&logits, &known.values];
+            let mut runs: Vec<&[f32]> = vec![&logits, &known.values, d_parts];
             runs.extend(tower.layers.iter().flat_map(|layer| [&layer.weights[..], &layer.bias]));
             match &output {
                 OutputGradient::All { rows, biases } => runs.extend([&rows[..], biases]),
@@ -495,6 +528,7 @@ impl<'a> Run<'a> {
         network.step_tower(optimizer, tower, &logits, scale);
         network.step_bias(optimizer, &output, scale);
         optimizer.sparse(&mut network.features, known, scale);
+        network.parts.step(optimizer, d_parts, scale);
         match (output, &mut network.output) {
             (OutputGradient::All { rows, biases }, table) => {
                 match table {

@@ -1,7 +1,7 @@
 //! Which items a step is compared with, and the loss of a group.
 
 use super::examples::Examples;
-use super::{Config, LossKind};
+use super::{Config, LossKind, Network};
 use crate::deep::{Candidates, Gbce, Gradients, Softmax, beta, mark_hits, unit_rows};
 use crate::rng::Rng;
 
@@ -91,20 +91,16 @@ pub(super) struct Comparison {
     pub(super) own_factors: Vec<f32>,
 }
 
-/// Copies of some rows, made unit rows if wanted.
-pub(super) fn gather(
-    ids: &[u32],
-    table: &[f32],
-    width: usize,
-    unit: bool,
-    rows: &mut Vec<f32>,
-    factors: &mut Vec<f32>,
-) {
+/// The vectors of some items, made unit vectors if the network's are.
+pub(super) fn gather(ids: &[u32], network: &Network, rows: &mut Vec<f32>, factors: &mut Vec<f32>) {
+    let (table, width) = (network.output_rows(), network.width);
     rows.clear();
     for &id in ids {
+        let start = rows.len();
         rows.extend_from_slice(&table[id as usize * width..][..width]);
+        network.parts.complete(id, &mut rows[start..]);
     }
-    if unit {
+    if network.length > 0.0 {
         let raw = rows.clone();
         factors.resize(ids.len(), 0.0);
         unit_rows(&raw, width, 1.0, rows, factors);

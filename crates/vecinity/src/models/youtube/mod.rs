@@ -14,6 +14,7 @@
 //! | `features` | what is known beside the history, as rows of a table and numbers |
 //! | `fit` | epochs of steps, progress, stopping and going on |
 //! | `onnx` | the tower as a file for ONNX Runtime |
+//! | `parts` | what is known of the items, as parts of their vectors |
 //! | `score` | the trained model as a recommender |
 //! | `tower` | from a history to a user vector, which is what serving needs of it |
 //!
@@ -29,6 +30,7 @@ mod fit;
 mod losses;
 mod network;
 mod onnx;
+mod parts;
 mod score;
 mod tower;
 

@@ -1,6 +1,7 @@
 //! The parameters, and the way from a history to a user vector and back.
 
 use super::features::{A_NUMBER, Known};
+use super::parts::Parts;
 use super::{Config, Schema};
 use crate::deep::{
     Linear, LinearGradient, Masks, Optimizer, Parameter, Pools, RowGradient, Weighting, padded, relu, relu_backward,
@@ -22,6 +23,8 @@ pub struct Network {
     /// Output rows; absent if tied.
     pub(super) output: Option<Parameter>,
     pub(super) bias: Parameter,
+    /// Parts of the items' output vectors beside their own rows.
+    pub(super) parts: Parts,
     /// Rows of categories and words.
     pub(super) features: Parameter,
     pub(super) inputs: Inputs,
@@ -128,6 +131,7 @@ impl Network {
         input.values[items * width..].fill(0.0);
         let output = (!config.tied).then(|| Parameter::normal(items, dim, width, DEVIATION, &mut rng));
         let features = Parameter::normal(schema.rows(), dim, width, DEVIATION, &mut rng);
+        let table = Parameter::normal(schema.item_rows(), dim, width, DEVIATION, &mut rng);
         let pools = Pools::new(config.pools, config.mean, config.last, config.history, &mut rng);
         let inputs = Inputs::new(pools.len(), schema, dim);
         let used = inputs.used();
@@ -146,6 +150,7 @@ impl Network {
             input,
             output,
             bias,
+            parts: Parts::of_table(table),
             features,
             inputs,
             pools,
@@ -162,6 +167,7 @@ impl Network {
             input: self.input.frozen(),
             output: self.output.as_ref().map(Parameter::frozen),
             bias: self.bias.frozen(),
+            parts: self.parts.frozen(),
             features: self.features.frozen(),
             pools: self.pools.frozen(),
             layers: self.layers.iter().map(Linear::frozen).collect(),
@@ -175,6 +181,7 @@ impl Network {
             input: self.input.frozen(),
             output: None,
             bias: Parameter::default(),
+            parts: Parts::default(),
             features: self.features.frozen(),
             pools: self.pools.frozen(),
             layers: self.layers.iter().map(Linear::frozen).collect(),
@@ -200,6 +207,7 @@ impl Network {
             input: Parameter::fixed(input, width),
             output: None,
             bias: Parameter::default(),
+            parts: Parts::default(),
             features: Parameter::fixed(features, width),
             inputs,
             pools: Pools::fixed(logits, config.mean, config.last, config.history),
@@ -213,7 +221,8 @@ impl Network {
     /// All parameters, in a fixed order.
     pub(super) fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
         let mut all = vec![&mut self.input, &mut self.bias];
-        all.extend((self.features.rows() > 0).then_some(&mut self.features));
+        let tables = [&mut self.features, &mut self.parts.table];
+        all.extend(tables.into_iter().filter(|table| table.rows() > 0));
         all.extend(&mut self.output);
         all.extend(self.pools.parameter_mut());
         all.extend(self.layers.iter_mut().flat_map(|layer| [&mut layer.weights, &mut layer.bias]));
@@ -225,7 +234,7 @@ impl Network {
         self.layers.iter_mut().for_each(Linear::turn);
     }
 
-    /// Output rows as they are, shape `[items, width]`.
+    /// Own output rows as they are, without [`Parts`], shape `[items, width]`.
     pub(super) fn output_rows(&self) -> &[f32] {
         match &self.output {
             Some(output) => &output.values,
@@ -353,6 +362,7 @@ impl Network {
     /// From the gradient of the users that of all layers, of the pools' weights, and of every history's rows
     /// (`d_rows`, in the order of the histories, each with the newest first) and of what is known of each user (`d_known`, the
     /// categories of each before its words).
+    #[expect(clippy::too_many_arguments, reason = "what was asked, and a gradient of each part")]
     pub(super) fn backward(
         &self,
         weighting: &Weighting,

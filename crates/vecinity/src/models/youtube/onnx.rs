@@ -1,10 +1,13 @@
 //! The tower as an ONNX model, which ONNX Runtime and most servers of networks run.
 //!
 //! Input `history`: int64 [users, places], rows of the items, the newest first, -1 where there is none. Output `user`: float
-//! [users, dim], what is compared with the output vectors of items. Messages are those of onnx.proto (opset 13),
+//! [users, dim], what is compared with the output vectors of items. A network that reads more has the inputs `categories`: int64
+//! [users, categories], `words`: int64 [users, words], both rows of its table, -1 for no word, and `numbers`: float
+//! [users, 4 numbers], as [`Schema::context`](super::Schema::context) makes them. Messages are those of onnx.proto (opset 13),
 //! as far as they are needed.
 
 use super::Tower;
+use super::features::A_NUMBER;
 use crate::error::{Error, Result};
 use prost::Message;
 
@@ -160,6 +163,41 @@ fn value(name: &str, elem_type: i32, width: usize) -> ValueInfo {
 }
 
 impl Tower {
+    /// What is known beside the history, joined with the pools to `x0`.
+    fn known_to_onnx(&self, graph: &mut Graph) {
+        let (schema, dim) = (self.schema(), self.width());
+        let (categories, numbers) = (schema.categories(), schema.numbers() * A_NUMBER);
+        let mut parts = vec!["pools_flat"];
+        if schema.rows() > 0 {
+            // The last row, which -1 means, is zero.
+            let rows = [self.feature_rows().as_slice(), &vec![0.0; dim]].concat();
+            graph.floats("features", &[rows.len() / dim, dim], &rows);
+        }
+        if categories > 0 {
+            graph.input.push(value("categories", INT64, categories));
+            graph.integers("categories_shape", &[2], &[-1, (categories * dim) as i64]);
+            graph.node("Gather", &["features", "categories"], "category_rows", vec![number("axis", 0)]);
+            graph.node("Reshape", &["category_rows", "categories_shape"], "categories_flat", vec![]);
+            parts.push("categories_flat");
+        }
+        if schema.has_words() {
+            graph.input.push(value("words", INT64, self.words()));
+            graph.node("Gather", &["features", "words"], "word_rows", vec![number("axis", 0)]);
+            graph.node("ReduceSum", &["word_rows", "axis_1"], "word_sum", vec![number("keepdims", 0)]);
+            graph.node("GreaterOrEqual", &["words", "first_place"], "is_word", vec![]);
+            graph.node("Cast", &["is_word"], "word_ones", vec![number("to", i64::from(FLOAT))]);
+            graph.node("ReduceSum", &["word_ones", "axis_1"], "word_count", vec![number("keepdims", 1)]);
+            graph.node("Max", &["word_count", "one"], "word_count_above_0", vec![]);
+            graph.node("Div", &["word_sum", "word_count_above_0"], "words_mean", vec![]);
+            parts.push("words_mean");
+        }
+        if numbers > 0 {
+            graph.input.push(value("numbers", FLOAT, numbers));
+            parts.push("numbers");
+        }
+        graph.node("Concat", &parts, "x0", vec![number("axis", 1)]);
+    }
+
     /// The tower as the bytes of an ONNX model.
     ///
     /// # Errors
@@ -187,7 +225,8 @@ impl Tower {
         graph.node("Sub", &["places", "penalty"], "logits", vec![]);
         graph.node("Softmax", &["logits"], "weights", vec![number("axis", 2)]);
         graph.node("MatMul", &["weights", "rows"], "pooled", vec![]);
-        graph.node("Reshape", &["pooled", "flat_shape"], "x0", vec![]);
+        graph.node("Reshape", &["pooled", "flat_shape"], "pools_flat", vec![]);
+        self.known_to_onnx(&mut graph);
         let parameters = self.parameters();
         let layers = parameters.iter().filter(|(name, _)| name.ends_with("weight")).count();
         for (name, matrix) in parameters.iter().filter(|(name, _)| name.starts_with("layer")) {

@@ -21,21 +21,23 @@ pub struct Youtube {
     pub(super) dim: usize,
     pub(super) hidden: Vec<usize>,
     pub(super) words: usize,
-    /// Output rows, of length 1 if the network's vectors are; absent if they are the network's own.
-    unit: Option<Vec<f32>>,
+    /// Vectors of the items, complete and of length 1 if they should be; absent if they are the network's own rows.
+    vectors: Option<Vec<f32>>,
 }
 
 impl Youtube {
     pub(super) fn new(network: Network, schema: Schema, catalogue: Catalogue, dim: usize, config: &Config) -> Self {
+        let completed = network.completed_rows();
         let unit = (network.length > 0.0).then(|| {
-            let rows = network.output_rows();
+            let rows = completed.as_deref().unwrap_or(network.output_rows());
             let (mut unit, mut factors) = (vec![0.0; rows.len()], vec![0.0; network.items]);
             unit_rows(rows, network.width, 1.0, &mut unit, &mut factors);
             unit
         });
+        let vectors = unit.or(completed);
         let weighting = network.pools.weighting();
         let (unknown, hidden) = (schema.unknown(), config.hidden.clone());
-        Self { network, schema, catalogue, weighting, unknown, dim, hidden, words: config.words, unit }
+        Self { network, schema, catalogue, weighting, unknown, dim, hidden, words: config.words, vectors }
     }
 
     /// The items that have a vector, rows of [`Histories::items`](crate::histories::Histories::items), rising.
@@ -54,7 +56,7 @@ impl Youtube {
     /// plus its bias.
     #[must_use]
     pub fn item_vectors(&self) -> &[f32] {
-        self.unit.as_deref().unwrap_or_else(|| self.network.output_rows())
+        self.vectors.as_deref().unwrap_or_else(|| self.network.output_rows())
     }
 
     /// Biases of the items.

@@ -4,11 +4,12 @@
 //! value of an item, against a 1 in the user's vector, so that any index of dot products serves both.
 
 use super::network::{Inputs, Network, Trace};
-use super::{Config, Context, Known, Schema, Youtube};
-use crate::deep::{GROUP, LANES, Linear, Weighting, padded};
+use super::{Config, Context, Known, Schema, Youtube, parts};
+use crate::deep::{GROUP, LANES, Linear, Parameter, Weighting, padded};
 use crate::embeddings::Matrix;
 use crate::error::{Error, Result};
 use vecinity_kernel::SharedRows;
+use vecinity_kernel::vector::norm;
 
 /// The part of a trained network that makes user vectors.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Tower {
     unknown: Context,
     /// Words that are looked at, at most.
     words: usize,
+    /// Rows of the parts of items, shape `[schema.item_rows(), dim]`.
+    parts: Matrix,
     /// Values of a vector without padding and bias.
     dim: usize,
     hidden: Vec<usize>,
@@ -36,9 +39,9 @@ pub trait Asker: Sync {
     }
 }
 
-impl Asker for &[u32] {
+impl<H: AsRef<[u32]> + Sync + ?Sized> Asker for H {
     fn history(&self) -> &[u32] {
-        self
+        self.as_ref()
     }
 }
 
@@ -72,6 +75,7 @@ impl Youtube {
             schema: self.schema.clone(),
             unknown: self.schema.unknown(),
             words: self.words,
+            parts: squeezed(&self.network.parts.table, self.dim),
             dim: self.dim,
             hidden: self.hidden.clone(),
         }
@@ -175,13 +179,28 @@ impl Tower {
 
     /// Rows of categories and words without padding, shape `[schema().rows(), width()]`.
     pub(super) fn feature_rows(&self) -> Matrix {
-        let Network { features, width, .. } = &self.network;
-        let rows = features.values.chunks_exact(*width).flat_map(|row| &row[..self.dim]).copied().collect();
-        Matrix::new(features.rows(), self.dim, rows)
+        squeezed(&self.network.features, self.dim)
     }
 
-    /// Its parameters by name, without padding: `pools` [learned, places], `features` [rows of categories and words, dim], and
-    /// for each layer `layer0.weight` [inputs, outputs] and
+    /// The vector of an item that training has not seen, from what is known of it, shape `[dim()]`; the bias, if there is one, is 0.
+    /// `None` if nothing that the network knows is known of it.
+    ///
+    /// * `value`: the text of a field of the metadata.
+    #[must_use]
+    pub fn new_item<'a>(&self, value: &dyn Fn(&str) -> Option<&'a str>) -> Option<Vec<f32>> {
+        let rows = self.schema.item(value);
+        let mut vector = vec![0.0; self.dim];
+        parts::add(self.parts.as_slice(), &rows, &mut vector);
+        if self.length() > 0.0 {
+            let length = norm(&vector).max(f32::MIN_POSITIVE);
+            vector.iter_mut().for_each(|value| *value /= length);
+        }
+        vector.resize(self.dim(), 0.0);
+        (!rows.is_empty()).then_some(vector)
+    }
+
+    /// Its parameters by name, without padding: `pools` [learned, places], `features` [rows of categories and words, dim],
+    /// `item_features` [rows of the parts of items, dim], and for each layer `layer0.weight` [inputs, outputs] and
     /// `layer0.bias` [1, outputs]. The first layer reads the pools one behind the other.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Matrix)> {
@@ -193,6 +212,9 @@ impl Tower {
         }
         if self.network.features.rows() > 0 {
             all.push(("features".to_owned(), self.feature_rows()));
+        }
+        if self.parts.rows() > 0 {
+            all.push(("item_features".to_owned(), self.parts.clone()));
         }
         for (number, layer) in self.network.layers.iter().enumerate() {
             let shape = Shape::of(number, self.network.inputs, self.dim, &self.hidden);
@@ -208,7 +230,8 @@ impl Tower {
     #[must_use]
     pub fn names(config: &Config, schema: &Schema) -> Vec<String> {
         let pools = (config.pools > 0).then(|| "pools".to_owned());
-        let features = (schema.rows() > 0).then(|| "features".to_owned());
+        let features = [("features", schema.rows()), ("item_features", schema.item_rows())];
+        let features = features.into_iter().filter(|(_, rows)| *rows > 0).map(|(name, _)| name.to_owned());
         let layers = (0..=config.hidden.len()).flat_map(|n| [format!("layer{n}.weight"), format!("layer{n}.bias")]);
         pools.into_iter().chain(features).chain(layers).collect()
     }
@@ -241,6 +264,8 @@ impl Tower {
         let pools = config.pools + usize::from(config.mean) + usize::from(config.last);
         let inputs = Inputs::new(pools, &schema, dim);
         let known = if schema.rows() > 0 { of_shape("features", schema.rows(), dim)? } else { Vec::new() };
+        let rows = schema.item_rows();
+        let parts = Matrix::new(rows, dim, if rows > 0 { of_shape("item_features", rows, dim)? } else { Vec::new() });
         let mut layers = Vec::new();
         for number in 0..=config.hidden.len() {
             let shape = Shape::of(number, inputs, dim, &config.hidden);
@@ -261,8 +286,24 @@ impl Tower {
         }
         let network = Network::fixed(config, inputs, rows, features, logits, layers);
         let (unknown, hidden) = (schema.unknown(), config.hidden.clone());
-        Ok(Self { weighting: network.pools.weighting(), network, schema, unknown, words: config.words, dim, hidden })
+        Ok(Self {
+            weighting: network.pools.weighting(),
+            network,
+            schema,
+            unknown,
+            words: config.words,
+            parts,
+            dim,
+            hidden,
+        })
     }
+}
+
+/// Rows without padding.
+fn squeezed(table: &Parameter, dim: usize) -> Matrix {
+    let width = table.width().max(1);
+    let rows = table.values.chunks_exact(width).flat_map(|row| &row[..dim]).copied().collect();
+    Matrix::new(table.values.len() / width, dim, rows)
 }
 
 /// How the rows of a layer's weights lie: in blocks, each padded.

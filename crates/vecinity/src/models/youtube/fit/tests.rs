@@ -26,13 +26,20 @@ fn beside(events: usize) -> Side {
         column("height", &["1.5", "1.75", "", "2"], &|event| event),
         column("query", &["blue dress", "red dress", "", "a blue hat"], &|event| event / 2),
     ];
-    Side { events, columns, times: Some((0..events as i64).map(|event| event * 86_400_000).collect()) }
+    let items = vec![
+        column("kind", &["hat", "hat|coat", "", "coat"], &|item| item / 3),
+        column("title", &["a blue hat", "the red one", "blue", ""], &|item| item),
+        column("price", &["1.5", "2", "30", "", "70"], &|item| item),
+    ];
+    Side { events, columns, times: Some((0..events as i64).map(|event| event * 86_400_000).collect()), items }
 }
 
 /// A network that reads all of them.
 fn reading(config: Config) -> Config {
-    let features = ["country", "height:number", "query:words"].map(|text| text.parse().unwrap());
-    Config { features: features.into(), example_age: true, words: 3, ..config }
+    let of = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let features = of(&["country", "height:number", "query:words"]);
+    let item_features = of(&["kind", "title:words", "price:number"]);
+    Config { features, item_features, example_age: true, words: 3, ..config }
 }
 
 /// A network that has seen two epochs of walks over 25 items.
@@ -142,7 +149,9 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         let side = beside(fold.train.events());
         let schema = Schema::of(&config, Some(&side)).unwrap();
         let examples = Examples::of(&fold, &catalogue, 0).beside(Some(schema.read(&side, true)));
-        let mut run = Run::new(&config, &settings, schema, &catalogue, examples);
+        let mut run = Run::new(&config, &settings, schema, &catalogue, examples).with_parts(Some(&side), &catalogue);
+        run.network.parts.redraw(&mut Rng::new(3, 3));
+        run.network.parts.table.values.iter_mut().for_each(|value| *value *= 12.0);
         run.network.features.values.iter_mut().for_each(|value| *value *= 4.0);
         // Rows large enough that single-precision differences mean something.
         run.network.input.values.iter_mut().for_each(|value| *value *= 12.0);
@@ -182,10 +191,11 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         let known = sum_rows(&mut known, width, 1, |place| &d_known[place as usize * width..][..width]);
         let mut d_features = vec![0.0; run.network.features.values.len()];
         known.add_to(&mut d_features);
-        let mut d_output = run.d_rows.clone();
         if temperature > 0.0 {
-            unit_backward(&run.comparison.rows, width, 1.0, &run.comparison.factors, &mut d_output);
+            unit_backward(&run.comparison.rows, width, 1.0, &run.comparison.factors, &mut run.d_rows);
         }
+        run.parts_backward(&targets);
+        let (d_parts, d_output) = (run.d_parts.clone(), run.d_rows.clone());
         if tied {
             d_input.iter_mut().zip(&d_output).for_each(|(sum, part)| *sum += part);
         }
@@ -212,6 +222,9 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         }
         for at in (0..d_features.len()).step_by(3).filter(|at| at % width < 12) {
             check("features", &d_features, at, &|network, by| network.features.values[at] += by);
+        }
+        for at in (0..d_parts.len()).step_by(3).filter(|at| at % width < 12) {
+            check("parts", &d_parts, at, &|network, by| network.parts.table.values[at] += by);
         }
         assert!(d_features.chunks(width).filter(|row| row.iter().any(|&value| value != 0.0)).count() > 5);
         for at in 0..24 {
@@ -317,7 +330,7 @@ fn what_is_known_of_a_user_decides_where_the_history_does_not() {
         column("country", ["FR", "DE", "CN"].iter().collect(), codes),
         column("height", texts.iter().collect(), heights),
     ];
-    let side = Side { events: fold.train.events(), columns, times: None };
+    let side = Side { events: fold.train.events(), columns, ..Side::default() };
     let (config, settings) = small();
     let features = ["country", "height"].map(|text| text.parse::<Feature>().unwrap());
     let config = Config { history: 1, features: features.into(), ..config };
@@ -372,4 +385,54 @@ fn columns_are_what_their_values_say_and_wrong_ones_are_refused() {
     assert_eq!(contexts.at(2, 0, 2, 1).numbers[3], 1.0, "an empty number is missing");
     let share = |event: usize| contexts.at(event, 0, event, 1).numbers[0];
     assert!(share(0) < share(1) && share(1) < share(3) && share(3) <= 1.0);
+}
+
+#[test]
+fn an_item_without_events_has_a_vector_of_what_is_known_of_it() {
+    // Owners like one kind of item, and one of two words in the titles.
+    let mut rng = Rng::new(8, 0);
+    let mut fold = Fold { counts: vec![0; 80], ..Fold::default() };
+    for owner in 0..600u32 {
+        let history: Vec<u32> = (0..8).map(|_| owner % 4 * 20 + owner / 4 % 2 * 10 + rng.below(10)).collect();
+        history.iter().for_each(|&item| fold.counts[item as usize] += 1);
+        fold.train.push(&history);
+    }
+    let (kinds, words) = (["hat", "coat", "shoe", "bag"], ["Blue!", "the RED one"]);
+    let items = |name: &str, texts: &[&str], of: &dyn Fn(u32) -> u32| {
+        let codes: Vec<u32> = (0..80).map(of).collect();
+        Column { name: name.into(), values: Values::Categories { names: texts.iter().collect(), codes: codes.into() } }
+    };
+    let items = vec![items("kind", &kinds, &|item| item / 20), items("title", &words, &|item| item / 10 % 2)];
+    let side = Side { events: fold.train.events(), items, ..Side::default() };
+    let (config, settings) = small();
+    for loss in [LossKind::Full, LossKind::Mixed] {
+        let item_features = vec!["kind".parse().unwrap(), "title:words".parse().unwrap()];
+        let config = Config { item_features, loss: Some(loss), ..config.clone() };
+        let settings = Settings { epochs: 20, ..settings.clone() };
+        let mut silent =
+            (|_: &Progress| Control::Continue, |_: &State, _: &Youtube| Ok(()), |_: &Epoch, _: &Youtube| Ok(true));
+        let model =
+            fit(&fold, Some(&side), &config, &settings, None, &mut silent.0, &mut silent.1, &mut silent.2).unwrap();
+        let tower = model.tower();
+        for (number, kind) in kinds.iter().enumerate() {
+            for (half, word) in ["blue", "red"].into_iter().enumerate() {
+                let new = tower.new_item(&|name| Some(if name == "kind" { *kind } else { word })).unwrap();
+                let score = |user: u32| -> f32 {
+                    let history: Vec<u32> = (0..5).map(|at| user * 10 + at).collect();
+                    let mut vector = vec![0.0; tower.dim()];
+                    tower.users(&[history], &mut vector);
+                    vector.iter().zip(&new).map(|(a, b)| a * b).sum()
+                };
+                let best = (0..8).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap() as usize;
+                assert_eq!((best / 2, best % 2), (number, half), "{loss:?}: {kind}, {word}");
+            }
+        }
+        assert!(tower.new_item(&|_| Some("never seen")).is_none());
+        // What is served are the scores of the network.
+        let (_, output) = model.tables().unwrap();
+        let mut row = vec![0.0; tower.dim()];
+        output.read_into(7, &mut row);
+        let complete = &model.item_vectors()[7 * model.width()..][..12];
+        assert_eq!(&row[..12], complete);
+    }
 }
