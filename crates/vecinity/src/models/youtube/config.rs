@@ -1,6 +1,6 @@
 //! Settings of the network.
 
-use crate::deep::{self, Decay, Method};
+use crate::deep::{self, Activation, Decay, Method};
 use crate::error::{Error, Result};
 use crate::train;
 
@@ -54,8 +54,10 @@ pub struct Config {
     pub last: bool,
     /// Add the mean of all pools to the user vector.
     pub residual: bool,
-    /// Widths of the ReLU layers between the pools and the user vector; none: a linear map.
+    /// Widths of the hidden layers between the pools and the user vector; none: a linear map.
     pub hidden: Vec<usize>,
+    /// What hidden layers do to their sums.
+    pub activation: Activation,
     /// Share of the values left out of item rows and of hidden layers in training, 0 to below 1.
     pub dropout: f32,
     /// Share of the history's items left out in training, 0 to below 1.
@@ -99,6 +101,7 @@ impl Default for Config {
             last: false,
             residual: true,
             hidden: vec![256],
+            activation: Activation::Relu,
             dropout: 0.2,
             item_dropout: 0.0,
             tied: false,
