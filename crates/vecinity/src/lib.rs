@@ -20,6 +20,7 @@
 //! | [`diff`] | two models | what changed, and whether it may be deployed |
 //! | [`report`] | a model and its figures | `report.html` |
 //! | [`tune`] | histories and a time | settings that suit them |
+//! | [`lab`] | a question and histories | the answer by measurement |
 //! | [`formats`] | foreign files | embeddings, and back |
 //!
 //! Five short programs in `examples/` go this way: `words`, `baskets`, `recommend`, `import`, `own_model`.
@@ -42,6 +43,7 @@ pub mod formats;
 pub mod histories;
 pub mod id;
 pub mod index;
+pub mod lab;
 pub mod metadata;
 pub mod model_dir;
 pub mod models;

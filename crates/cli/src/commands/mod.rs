@@ -10,6 +10,7 @@ mod evaluate;
 mod export;
 mod import;
 mod inspect;
+mod lab;
 mod neighbors;
 mod outlier;
 mod phrases;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Cluster(cluster::Cluster),
     Report(report::Report),
     Diff(diff::Diff),
+    Lab(Box<lab::Lab>),
     Verify(verify::Verify),
     Word2vec(word2vec::Word2vec),
     Config(Box<config::Config>),
@@ -77,6 +79,7 @@ impl Command {
             Self::Compare(command) => command.run(output),
             Self::Cluster(command) => command.run(output),
             Self::Diff(command) => command.run(output),
+            Self::Lab(command) => command.run(output),
             Self::Report(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),

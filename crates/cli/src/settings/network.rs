@@ -3,6 +3,7 @@
 use super::set;
 use clap::Args;
 use std::path::PathBuf;
+use vecinity::deep::Activation;
 use vecinity::models::youtube;
 
 /// What only networks have.
@@ -21,9 +22,12 @@ pub(super) struct Network {
     /// The newest item alone as a further pool.
     #[arg(long)]
     last: bool,
-    /// Widths of the ReLU layers, such as 512,256; or none [default: 256].
+    /// Widths of the hidden layers, such as 512,256; or none [default: 256].
     #[arg(long, value_name = "N,...|none", value_parser = widths)]
     hidden: Option<Widths>,
+    /// What hidden layers do to their sums: relu, identity, sigmoid or tanh [default: relu].
+    #[arg(long, value_parser = crate::choices::choice(&Activation::ALL))]
+    activation: Option<Activation>,
     /// Share of the values left out at random in training [default: 0.2].
     #[arg(long, value_name = "X")]
     dropout: Option<f32>,
@@ -86,6 +90,7 @@ impl Network {
         set(&mut model.history, self.history.as_ref());
         set(&mut model.pools, self.pools.as_ref());
         set(&mut model.hidden, self.hidden.as_ref().map(|widths| &widths.0));
+        set(&mut model.activation, self.activation.as_ref());
         set(&mut model.dropout, self.dropout.as_ref());
         set(&mut model.item_dropout, self.item_dropout.as_ref());
         set(&mut model.temperature, self.temperature.as_ref());
@@ -112,6 +117,7 @@ impl Network {
             ("history", self.history.is_some()),
             ("pools", self.pools.is_some()),
             ("hidden", self.hidden.is_some()),
+            ("activation", self.activation.is_some()),
             ("dropout", self.dropout.is_some()),
             ("item_dropout", self.item_dropout.is_some()),
             ("temperature", self.temperature.is_some()),

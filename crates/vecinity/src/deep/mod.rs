@@ -7,6 +7,7 @@
 //! | `parameter` | a table or a matrix with what its optimiser remembers |
 //! | `optimizer` | Adam and Adagrad, dense and row by row; rows that are left out catch up exactly |
 //! | `linear` | a dense layer, ReLU |
+//! | `activation` | what a hidden layer does to its sums |
 //! | `pools` | weighted means of the rows of a history, with learned weights by place |
 //! | `dropout` | masks |
 //! | `unit` | rows scaled to one length |
@@ -22,8 +23,9 @@
 //! **Padding.** Rows of matrices are whole registers: widths are multiples of [`LANES`], and what is beyond the
 //! wanted width is zero. It stays zero: gradients of products with zeros are zero.
 //!
-//! May import: `rng`, `error`.  Used by: `models`.
+//! May import: `rng`, `error`.  Used by: `models`, `lab`.
 
+mod activation;
 mod dropout;
 mod gbce;
 mod linear;
@@ -37,6 +39,7 @@ mod softmax;
 mod team;
 mod unit;
 
+pub use activation::Activation;
 pub use dropout::Masks;
 pub use gbce::{Gbce, beta};
 pub use linear::{Linear, LinearGradient, relu, relu_backward};

@@ -7,16 +7,18 @@
 //! | `training` | the loss by epoch, from the log of the run |
 //! | `tuning` | another page: what a search of settings has tried and found |
 //! | `charts` | one chart a file, as SVG |
+//! | `plot` | charts as files of their own, for other pages |
 //! | `svg`, `page` | small writers of SVG and HTML; the escape that all text goes through |
 //!
 //! The page has no scripts, loads nothing, and is readable in light and dark mode, on a phone and in print.
 //! Titles and ids come from strangers: they are escaped, and the page's policy forbids scripts in any case.
 //!
 //! May import: `baselines`, `config`, `embeddings`, `eval`, `index`, `metadata`, `models`, `recommend`, `tune`,
-//! `vocab`, `id`, `rng`, `error`.  Used by: `model_dir`, `cli`.
+//! `vocab`, `id`, `rng`, `error`.  Used by: `lab`, `model_dir`, `cli`.
 
-mod charts;
+pub(crate) mod charts;
 mod page;
+pub(crate) mod plot;
 mod quality;
 mod svg;
 mod training;

@@ -1,7 +1,7 @@
 //! Settings of the network.
 
 use super::Feature;
-use crate::deep::{self, Decay, Method};
+use crate::deep::{self, Activation, Decay, Method};
 use crate::error::{Error, Result};
 use crate::train;
 
@@ -55,8 +55,10 @@ pub struct Config {
     pub last: bool,
     /// Add the mean of all pools to the user vector.
     pub residual: bool,
-    /// Widths of the ReLU layers between the pools and the user vector; none: a linear map.
+    /// Widths of the hidden layers between the pools and the user vector; none: a linear map.
     pub hidden: Vec<usize>,
+    /// What hidden layers do to their sums.
+    pub activation: Activation,
     /// Share of the values left out of item rows and of hidden layers in training, 0 to below 1.
     pub dropout: f32,
     /// Share of the history's items left out in training, 0 to below 1.
@@ -110,6 +112,7 @@ impl Default for Config {
             last: false,
             residual: true,
             hidden: vec![256],
+            activation: Activation::Relu,
             dropout: 0.2,
             item_dropout: 0.0,
             features: Vec::new(),

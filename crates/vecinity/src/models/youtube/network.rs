@@ -4,7 +4,7 @@ use super::features::{A_NUMBER, Known};
 use super::parts::Parts;
 use super::{Config, Schema};
 use crate::deep::{
-    Linear, LinearGradient, Masks, Optimizer, Parameter, Pools, RowGradient, Weighting, padded, relu, relu_backward,
+    Activation, Linear, LinearGradient, Masks, Optimizer, Parameter, Pools, RowGradient, Weighting, padded,
     unit_backward, unit_rows,
 };
 use crate::rng::Rng;
@@ -30,6 +30,9 @@ pub struct Network {
     pub(super) inputs: Inputs,
     pub(super) pools: Pools,
     pub(super) layers: Vec<Linear>,
+    /// What hidden layers do to their sums, and their widths without padding.
+    pub(super) activation: Activation,
+    pub(super) hidden: Vec<usize>,
     pub(super) residual: bool,
     pub(super) biased: bool,
     /// The length of unit vectors: 1 / temperature; 0: vectors are as they are.
@@ -121,6 +124,13 @@ pub(super) struct Trace {
     d_activations: [Vec<f32>; 2],
 }
 
+impl Trace {
+    /// The activations of a hidden layer, shape `[users, padded width]`; layer 0 is the first.
+    pub(super) fn hidden(&self, layer: usize) -> &[f32] {
+        &self.activations[layer + 1]
+    }
+}
+
 impl Network {
     /// A network before training, for a catalogue of `items`.
     #[must_use]
@@ -155,6 +165,8 @@ impl Network {
             inputs,
             pools,
             layers,
+            activation: config.activation,
+            hidden: config.hidden.clone(),
             residual: config.residual,
             biased: config.bias,
             length: length(config),
@@ -171,6 +183,7 @@ impl Network {
             features: self.features.frozen(),
             pools: self.pools.frozen(),
             layers: self.layers.iter().map(Linear::frozen).collect(),
+            hidden: self.hidden.clone(),
             ..*self
         }
     }
@@ -185,6 +198,7 @@ impl Network {
             features: self.features.frozen(),
             pools: self.pools.frozen(),
             layers: self.layers.iter().map(Linear::frozen).collect(),
+            hidden: self.hidden.clone(),
             ..*self
         }
     }
@@ -212,6 +226,8 @@ impl Network {
             inputs,
             pools: Pools::fixed(logits, config.mean, config.last, config.history),
             layers,
+            activation: config.activation,
+            hidden: config.hidden.clone(),
             residual: config.residual,
             biased: config.bias,
             length: length(config),
@@ -311,7 +327,7 @@ impl Network {
             let y = &mut behind[0];
             y.resize(users * outputs, 0.0);
             layer.forward(&before[number], y);
-            relu(y);
+            self.activation.forward(y, outputs, self.hidden[number]);
             if let Some((masks, _, rng)) = &mut dropout {
                 for row in y.chunks_exact_mut(outputs) {
                     for (value, mask) in row.iter_mut().zip(masks.get(rng.u32(), outputs)) {
@@ -387,7 +403,7 @@ impl Network {
             let x = &trace.activations[number];
             layer.backward(x, &d_y, &mut gradient.layers[number], Some(&mut d_x));
             if number > 0 {
-                relu_backward(x, masks.scale(), &mut d_x);
+                self.activation.backward(x, masks.scale(), &mut d_x);
             }
             std::mem::swap(&mut d_x, &mut d_y);
         }

@@ -8,6 +8,7 @@
 
 use super::Tower;
 use super::features::A_NUMBER;
+use crate::deep::Activation;
 use crate::error::{Error, Result};
 use prost::Message;
 
@@ -237,7 +238,14 @@ impl Tower {
             let (weight, bias) = (format!("layer{layer}.weight"), format!("layer{layer}.bias"));
             let (x, y, next) = (format!("x{layer}"), format!("y{layer}"), format!("x{}", layer + 1));
             graph.node("Gemm", &[&x, &weight, &bias], &y, vec![]);
-            graph.node(if layer + 1 < layers { "Relu" } else { "Identity" }, &[&y], &next, vec![]);
+            let activation = if layer + 1 < layers { self.activation() } else { Activation::Identity };
+            let operator = match activation {
+                Activation::Identity => "Identity",
+                Activation::Sigmoid => "Sigmoid",
+                Activation::Tanh => "Tanh",
+                Activation::Relu => "Relu",
+            };
+            graph.node(operator, &[&y], &next, vec![]);
         }
         let mut user = format!("x{layers}");
         if self.residual() {

@@ -3,7 +3,7 @@
 use super::examples::Catalogue;
 use super::network::Trace;
 use super::{Config, Context, Network, Schema};
-use crate::deep::{GROUP, LANES, Weighting, unit_rows};
+use crate::deep::{GROUP, LANES, Weighting, padded, unit_rows};
 use crate::eval::recommend::{Query, Scorer};
 use vecinity_kernel::matrix::View;
 use vecinity_kernel::tile;
@@ -74,6 +74,21 @@ impl Youtube {
             vectors.extend_from_slice(&trace.users[..group.len() * self.width()]);
         }
         vectors
+    }
+
+    /// The activations of a hidden layer (0: the first) for these histories, shape `[histories, width of that layer]`.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    #[must_use]
+    pub fn activations(&self, layer: usize, histories: &[&[u32]]) -> Vec<f32> {
+        let (width, mut values, mut trace) = (self.hidden[layer], Vec::new(), Trace::default());
+        for group in histories.chunks(GROUP) {
+            self.users(group, &mut trace);
+            let rows = trace.hidden(layer).chunks_exact(padded(width)).take(group.len());
+            values.extend(rows.flat_map(|row| &row[..width]));
+        }
+        values
     }
 
     fn users(&self, histories: &[&[u32]], trace: &mut Trace) {

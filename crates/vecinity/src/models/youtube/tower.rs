@@ -5,7 +5,7 @@
 
 use super::network::{Inputs, Network, Trace};
 use super::{Config, Context, Known, Schema, Youtube, parts};
-use crate::deep::{GROUP, LANES, Linear, Parameter, Weighting, padded};
+use crate::deep::{Activation, GROUP, LANES, Linear, Parameter, Weighting, padded};
 use crate::embeddings::Matrix;
 use crate::error::{Error, Result};
 use vecinity_kernel::SharedRows;
@@ -150,6 +150,10 @@ impl Tower {
     /// Values of a vector without that of the bias.
     pub(super) fn width(&self) -> usize {
         self.dim
+    }
+
+    pub(super) fn activation(&self) -> Activation {
+        self.network.activation
     }
 
     pub(super) fn residual(&self) -> bool {
@@ -362,6 +366,7 @@ mod tests {
         let one = Config { history: 5, hidden: vec![20], dropout: 0.0, ..Config::default() };
         vec![
             Config { mean: true, last: true, hidden: vec![20, 9], ..one.clone() },
+            Config { activation: Activation::Sigmoid, hidden: vec![20, 9], ..one.clone() },
             Config { bias: false, temperature: 0.5, tied: true, ..one.clone() },
             Config { pools: 0, mean: true, hidden: vec![], residual: false, ..one },
         ]

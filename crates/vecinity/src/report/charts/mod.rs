@@ -6,6 +6,7 @@ mod bars;
 mod columns;
 mod curve;
 mod heat;
+mod lines;
 mod ranges;
 mod scatter;
 
@@ -13,6 +14,8 @@ pub(super) use bars::{Bar, bars};
 pub(super) use columns::columns;
 pub(super) use curve::{Marked, curve};
 pub(super) use heat::{Heat, heat};
+pub(super) use lines::lines;
+pub(crate) use lines::{Axes, Line};
 pub(super) use ranges::{Range, ranges};
 pub(super) use scatter::scatter;
 

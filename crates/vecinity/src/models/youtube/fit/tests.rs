@@ -1,6 +1,7 @@
 use super::super::features::FeatureKind;
 use super::super::{Feature, User};
 use super::*;
+use crate::deep::Activation;
 use crate::eval::recommend::{Measured, Query, Sequences, rank};
 use crate::histories::{Column, Names, Values};
 
@@ -142,8 +143,16 @@ fn any_number_of_threads_gives_the_same_bytes() {
 #[test]
 fn the_gradient_of_the_whole_network_is_that_of_differences() {
     let fold = walks(30, 9, 25);
-    for (tied, temperature) in [(false, 0.0), (true, 0.5)] {
-        let config = reading(Config { mean: true, last: true, tied, temperature, hidden: vec![20, 9], ..small().0 });
+    let kinds = [
+        (false, 0.0, Activation::Relu),
+        (true, 0.5, Activation::Relu),
+        (false, 0.0, Activation::Sigmoid),
+        (false, 0.0, Activation::Tanh),
+        (true, 0.0, Activation::Identity),
+    ];
+    for (tied, temperature, activation) in kinds {
+        let config = Config { mean: true, last: true, tied, temperature, activation, hidden: vec![20, 9], ..small().0 };
+        let config = reading(config);
         let settings = small().1;
         let catalogue = Catalogue::of(&fold.counts);
         let side = beside(fold.train.events());
@@ -160,9 +169,10 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         }
         // Units far from the corner of their ReLU, two in three of them on: differences are smooth.
         let hidden = config.hidden.len();
-        for (layer, size) in run.network.layers[..hidden].iter_mut().zip([4.0, 16.0]) {
+        let sizes: &[f32] = if activation == Activation::Relu { &[4.0, 16.0] } else { &[] };
+        for (layer, size) in run.network.layers[..hidden].iter_mut().zip(sizes) {
             for (unit, bias) in layer.bias.values.iter_mut().enumerate() {
-                *bias = if unit % 3 == 0 { -size } else { size };
+                *bias = if unit % 3 == 0 { -size } else { *size };
             }
         }
         run.network.layers[hidden].weights.values.iter_mut().for_each(|weight| *weight *= 0.05);
@@ -211,7 +221,7 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
             let found = f64::from(gradient[at]);
             assert!(
                 (expected - found).abs() < 1e-4 + 0.01 * expected.abs(),
-                "{name} {at}, tied {tied}: {expected} and {found}"
+                "{name} {at}, tied {tied}, {activation:?}: {expected} and {found}"
             );
         };
         for at in (0..24 * width).step_by(5).filter(|at| at % width < 12) {
