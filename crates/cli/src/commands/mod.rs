@@ -10,12 +10,16 @@ mod evaluate;
 mod export;
 mod import;
 mod inspect;
+#[cfg(feature = "server")]
+mod map;
 mod neighbors;
 mod outlier;
 mod phrases;
 mod query;
 mod recommend;
 mod report;
+#[cfg(feature = "server")]
+mod serve;
 mod similarity;
 mod train;
 mod tune;
@@ -36,6 +40,8 @@ pub(crate) enum Command {
     Query(query::Query),
     Recommend(Box<recommend::Recommend>),
     Evaluate(evaluate::Evaluate),
+    #[cfg(feature = "server")]
+    Serve(Box<serve::Serve>),
     #[command(visible_aliases = ["nn", "similar"])]
     Neighbors(neighbors::Neighbors),
     Similarity(similarity::Similarity),
@@ -47,6 +53,8 @@ pub(crate) enum Command {
     Export(export::Export),
     Compare(compare::Compare),
     Cluster(cluster::Cluster),
+    #[cfg(feature = "server")]
+    Map(map::Map),
     Report(report::Report),
     Diff(diff::Diff),
     Verify(verify::Verify),
@@ -66,6 +74,8 @@ impl Command {
             Self::Query(command) => command.run(output),
             Self::Recommend(command) => command.run(output),
             Self::Evaluate(command) => command.run(output),
+            #[cfg(feature = "server")]
+            Self::Serve(command) => command.run(output),
             Self::Neighbors(command) => command.run(output),
             Self::Similarity(command) => command.run(output),
             Self::Analogy(command) => command.run(output),
@@ -77,6 +87,8 @@ impl Command {
             Self::Compare(command) => command.run(output),
             Self::Cluster(command) => command.run(output),
             Self::Diff(command) => command.run(output),
+            #[cfg(feature = "server")]
+            Self::Map(command) => command.run(output),
             Self::Report(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),

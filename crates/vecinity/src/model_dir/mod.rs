@@ -24,9 +24,11 @@
 //! May import: everything it stores.  Used by: programs.
 
 mod change;
+mod extend;
 mod manifest;
 mod save;
 
+pub use extend::Added;
 pub use manifest::{Manifest, Origin, Outputs};
 pub use save::{NewModel, check_output, check_space};
 
@@ -55,7 +57,8 @@ pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
 pub(crate) const METRICS: &str = "metrics.json";
 pub(crate) const SKIPPED: &str = "skipped.jsonl";
-pub(crate) const TRAINING: &str = "training.jsonl";
+/// The log of the run.
+pub const TRAINING: &str = "training.jsonl";
 pub(crate) const REPORT: &str = "report.html";
 pub(crate) const README: &str = "README.md";
 
@@ -164,6 +167,14 @@ impl Model {
     pub fn is_model(path: &Path) -> bool {
         path.join(MANIFEST).is_file()
     }
+}
+
+/// Where the log of a run grows while the model is made, beside its folder; gone when the model is there.
+#[must_use]
+pub fn live_log(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".training.jsonl");
+    path.with_file_name(name)
 }
 
 /// What a model is called: its folder.
