@@ -82,9 +82,14 @@ export class Scatter {
   line(y) { return Math.max(0, Math.min(this.cells - 1, Math.floor(((y - this.bounds.low) / (this.bounds.high - this.bounds.low || 1)) * this.cells))); }
   cell(x, y) { return this.line(y) * this.cells + this.column(x); }
 
-  /** The whole map. */
+  /** The whole map, but for a few points far out. */
   fit() {
-    const { left, right, low, high } = this.bounds;
+    const middle = (values) => {
+      const sorted = Float32Array.from(values).sort(), cut = Math.floor(sorted.length / 100);
+      const [a, b] = [sorted[cut], sorted[sorted.length - 1 - cut]];
+      return [Math.max(sorted[0], a - 0.12 * (b - a)), Math.min(sorted[sorted.length - 1], b + 0.12 * (b - a))];
+    };
+    const [left, right] = middle(this.x), [low, high] = middle(this.y);
     this.centre = [(left + right) / 2, (low + high) / 2];
     this.span = Math.max(right - left, high - low, 1e-6) * 1.08;
     this.whole = this.span;
@@ -297,7 +302,7 @@ export class Scatter {
 export function palette(count, dark) {
   const colours = [dark ? [0.42, 0.45, 0.5] : [0.68, 0.7, 0.73]];
   for (let i = 0; i < count; i++) {
-    const hue = (222 + i * 137.508) % 360, light = (dark ? 0.68 : 0.5) + (i % 3 === 1 ? 0.07 : i % 3 === 2 ? -0.06 : 0), rich = dark ? 0.62 : 0.6;
+    const hue = (222 + i * 137.508) % 360, light = (dark ? 0.68 : 0.5) + (i % 3 === 1 ? 0.07 : i % 3 === 2 ? -0.06 : 0), rich = dark ? 0.5 : 0.48;
     const c = (n) => { const k = (n + hue / 30) % 12; return light - rich * Math.min(light, 1 - light) * Math.max(-1, Math.min(k - 3, 9 - k, 1)); };
     colours.push([c(0), c(8), c(4)]);
   }

@@ -1,5 +1,6 @@
 //! What a person may mean who has typed a few letters of an id or a title.
 
+use std::collections::{BTreeMap, BTreeSet};
 use vecinity::{Embeddings, TokenId};
 
 /// All ids and titles of a model in lower case, one behind the other, to be searched as one text.
@@ -9,6 +10,8 @@ pub(crate) struct Complete {
     /// Where each entry starts, by rising place; two entries of a row have the same row.
     starts: Vec<u32>,
     rows: Vec<u32>,
+    /// Each word of an id or title, and the rows that have it, rising.
+    words: BTreeMap<String, Vec<u32>>,
 }
 
 /// Between entries; no id or title that holds it can be found beyond it.
@@ -25,6 +28,12 @@ impl Complete {
                 all.starts.push(start);
                 all.rows.push(id.0);
                 all.text.extend(text.chars().flat_map(char::to_lowercase));
+                for word in all.text[start as usize..].split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()) {
+                    let rows = all.words.entry(word.to_owned()).or_default();
+                    if rows.last() != Some(&id.0) {
+                        rows.push(id.0);
+                    }
+                }
                 all.text.push(END);
             }
         }
@@ -60,6 +69,30 @@ impl Complete {
         }
         found
     }
+
+    /// The rows of which, for each word that was typed, some word is spelt nearly so: within an edit distance of 1 up to 5
+    /// letters, 2 beyond; the more frequent first.
+    pub(crate) fn alike(&self, typed: &str, limit: usize, allowed: &dyn Fn(TokenId) -> bool) -> Vec<TokenId> {
+        let typed = typed.to_lowercase();
+        let mut common: Option<BTreeSet<u32>> = None;
+        for word in typed.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(8) {
+            let most = if word.chars().count() <= 5 { 1 } else { 2 };
+            let near = |known: &str| {
+                known.len().abs_diff(word.len()) <= 4 * most
+                    && known.chars().count().abs_diff(word.chars().count()) <= most
+                    && strsim::damerau_levenshtein(known, word) <= most
+            };
+            let beginning = |known: &str| word.chars().count() >= 3 && known.starts_with(word);
+            let rows =
+                self.words.iter().filter(|(known, _)| beginning(known) || near(known)).flat_map(|(_, rows)| rows);
+            let rows: BTreeSet<u32> = match &common {
+                None => rows.copied().collect(),
+                Some(common) => rows.copied().filter(|row| common.contains(row)).collect(),
+            };
+            common = Some(rows);
+        }
+        common.into_iter().flatten().map(TokenId).filter(|&id| allowed(id)).take(limit).collect()
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +115,9 @@ mod tests {
         assert_eq!(find("alien", 1), [2]);
         assert_eq!(find("3", 9), [1]);
         assert!(find("heat", 9).is_empty(), "not allowed");
+        assert_eq!(complete.alike("teh ailens", 9, &|_| true), []);
+        assert_eq!(complete.alike("alein teh", 9, &|_| true), [TokenId(1)]);
+        assert_eq!(complete.alike("aliesn", 9, &|_| true), [TokenId(0), TokenId(1), TokenId(2)]);
         assert!(find(" ", 9).is_empty() && find("zebra", 9).is_empty());
     }
 }

@@ -54,13 +54,8 @@ pub(crate) async fn find(
             (None, Some(typed)) if !typed.is_empty() => {
                 let typed = typed.get(..200).unwrap_or(typed);
                 let found = served.complete().find(typed, limit, &shown);
-                alike = found.is_empty() && typed.len() <= 200;
-                if alike {
-                    let spelt = served.resolver().suggest(typed).into_iter().map(|(id, _)| id);
-                    spelt.filter(|&id| shown(id)).take(limit).collect()
-                } else {
-                    found
-                }
+                alike = found.is_empty();
+                if alike { served.complete().alike(typed, limit, &shown) } else { found }
             }
             _ => (0..served.embeddings().len() as u32).map(TokenId).filter(|&id| shown(id)).take(limit).collect(),
         };

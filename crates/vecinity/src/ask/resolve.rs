@@ -106,8 +106,7 @@ impl<'a> Resolver<'a> {
 
     /// Tokens that `text` may stand for, and what to type for them: tokens spelt alike, then titles that
     /// contain it, then titles spelt alike.
-    #[must_use]
-    pub fn suggest(&self, text: &str) -> Vec<(TokenId, String)> {
+    fn suggest(&self, text: &str) -> Vec<(TokenId, String)> {
         let vocab = self.embeddings.vocab();
         let mut found: Vec<_> =
             vocab.suggest(text, SUGGESTIONS).into_iter().map(|id| (id, vocab.token(id).to_owned())).collect();
