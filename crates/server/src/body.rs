@@ -39,6 +39,10 @@ pub(crate) fn require_type(request: &Request, expected: &str) -> Result<(), Prob
 
 /// Reads a value; a mistyped field gets a suggestion.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Readers of structs take lists for fields in order; nobody should.
+    if body.trim_ascii_start().first().is_some_and(|&first| first != b'{') {
+        return Err(Problem::malformed("no JSON object").advised("the body must be one JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let text = error.to_string();
         if error.is_data() {
