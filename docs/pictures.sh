@@ -14,4 +14,16 @@ gzip -dc data/demo/baskets.txt.gz >"$work/baskets.txt"
 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1.5 --window-size=1000,1120 \
   --screenshot="$work/report.png" "file://$work/baskets.model/report.html" >/dev/null 2>&1
 mv "$work/report.png" docs/report.png
-echo "wrote docs/report.png"
+# The playground and the map, of the same model, served.
+"$program" serve "$work/baskets.model" --listen 127.0.0.1:7797 --quiet >/dev/null 2>&1 &
+server=$!
+trap 'kill $server; rm -rf "$work"' EXIT
+sleep 1
+picture() {
+  chromium --headless --no-sandbox --hide-scrollbars --enable-unsafe-swiftshader --lang=en-US --force-device-scale-factor=1.5 \
+    --window-size="$2" --virtual-time-budget=8000 --screenshot="$work/picture.png" "http://127.0.0.1:7797/#/$3" >/dev/null 2>&1
+  mv "$work/picture.png" "docs/$1.png"
+}
+picture recommend 1240,800 'recommend?history=%5B%22510%22,%221236%22%5D'
+picture map 1240,840 'map?method=layout'
+echo "wrote docs/report.png, docs/recommend.png, docs/map.png"

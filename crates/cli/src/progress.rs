@@ -2,7 +2,9 @@
 
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use vecinity::train::Progress;
 
@@ -36,6 +38,8 @@ pub(crate) struct Reporter {
     last: Option<Instant>,
     loss: Option<f64>,
     log: String,
+    /// Where the log can be followed while it grows; a convenience, so that what cannot be written is left out.
+    live: Option<File>,
     logged: Option<Instant>,
 }
 
@@ -47,7 +51,21 @@ impl Reporter {
             Style::Auto => Style::Lines,
             other => other,
         };
-        Self { style, bar: None, last: None, loss: None, log: String::new(), logged: None }
+        Self { style, bar: None, last: None, loss: None, log: String::new(), live: None, logged: None }
+    }
+
+    /// Lets the log be followed in a file.
+    pub(crate) fn live(mut self, path: &Path) -> Self {
+        self.live = File::create(path).ok();
+        self
+    }
+
+    fn append(&mut self, line: &str) {
+        self.log.push_str(line);
+        self.log.push('\n');
+        if let Some(live) = &mut self.live {
+            let _ = writeln!(live, "{line}");
+        }
     }
 
     /// Shows where the run stands.
@@ -57,8 +75,7 @@ impl Reporter {
         if self.logged.is_none_or(|t| t.elapsed() >= Duration::from_secs(1)) || progress.tokens == progress.total_tokens
         {
             self.logged = Some(Instant::now());
-            self.log.push_str(&serde_json::to_string(&progress).unwrap_or_default());
-            self.log.push('\n');
+            self.append(&serde_json::to_string(&progress).unwrap_or_default());
         }
         let every = match self.style {
             Style::Bar => return self.draw(&progress),
@@ -100,8 +117,7 @@ impl Reporter {
 
     /// Adds an event of its own to the log, and shows it to programs.
     pub(crate) fn note(&mut self, event: &serde_json::Value) {
-        self.log.push_str(&event.to_string());
-        self.log.push('\n');
+        self.append(&event.to_string());
         if self.style == Style::Json {
             let _ = writeln!(std::io::stderr(), "{event}");
         }

@@ -17,6 +17,7 @@
 //! | [`baselines`] | the same test set | what a model has to beat |
 //! | [`recommend`] | histories | a measured recommender: the recipe, the figures, the verdict |
 //! | [`cluster`] | vectors | groups of near ones |
+//! | [`map`] | vectors | a picture of them |
 //! | [`diff`] | two models | what changed, and whether it may be deployed |
 //! | [`report`] | a model and its figures | `report.html` |
 //! | [`tune`] | histories and a time | settings that suit them |
@@ -44,6 +45,7 @@ pub mod histories;
 pub mod id;
 pub mod index;
 pub mod lab;
+pub mod map;
 pub mod metadata;
 pub mod model_dir;
 pub mod models;

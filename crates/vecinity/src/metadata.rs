@@ -187,6 +187,32 @@ impl Metadata {
         if exact.is_empty() { containing } else { exact }
     }
 
+    /// The same with rows for more ids, and with more columns if their fields need them.
+    ///
+    /// * `vocab`: what this table is of; ids that are not in it are left out.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if an id has a row already, or there are too many columns.
+    pub fn extended(&self, vocab: &Vocab, rows: &[(&str, &[(String, String)])]) -> Result<Self> {
+        let mut builder = Builder::new(if self.id_column.is_empty() { "id" } else { &self.id_column });
+        let place = Place::file("fields");
+        for column in &self.columns {
+            builder.column(column, &place)?;
+        }
+        for (row, id, _) in self.ids.iter().filter(|(_, id, _)| vocab.get(id).is_some()) {
+            builder.push(id, 0, &place, self.cells(row.row()))?;
+        }
+        for (id, fields) in rows {
+            let mut cells = Vec::with_capacity(fields.len());
+            for (name, text) in *fields {
+                cells.push((builder.column(name, &place)?, text.as_str()));
+            }
+            cells.sort_by_key(|&(column, _)| column);
+            builder.push(id, 0, &place, cells.into_iter())?;
+        }
+        Ok(builder.finish())
+    }
+
     /// How many of the ids are tokens of `vocab`.
     #[must_use]
     pub fn matching(&self, vocab: &Vocab) -> Matching {

@@ -11,12 +11,16 @@ mod export;
 mod import;
 mod inspect;
 mod lab;
+#[cfg(feature = "server")]
+mod map;
 mod neighbors;
 mod outlier;
 mod phrases;
 mod query;
 mod recommend;
 mod report;
+#[cfg(feature = "server")]
+mod serve;
 mod similarity;
 mod train;
 mod tune;
@@ -37,6 +41,8 @@ pub(crate) enum Command {
     Query(query::Query),
     Recommend(Box<recommend::Recommend>),
     Evaluate(evaluate::Evaluate),
+    #[cfg(feature = "server")]
+    Serve(Box<serve::Serve>),
     #[command(visible_aliases = ["nn", "similar"])]
     Neighbors(neighbors::Neighbors),
     Similarity(similarity::Similarity),
@@ -48,6 +54,8 @@ pub(crate) enum Command {
     Export(export::Export),
     Compare(compare::Compare),
     Cluster(cluster::Cluster),
+    #[cfg(feature = "server")]
+    Map(map::Map),
     Report(report::Report),
     Diff(diff::Diff),
     Lab(Box<lab::Lab>),
@@ -68,6 +76,8 @@ impl Command {
             Self::Query(command) => command.run(output),
             Self::Recommend(command) => command.run(output),
             Self::Evaluate(command) => command.run(output),
+            #[cfg(feature = "server")]
+            Self::Serve(command) => command.run(output),
             Self::Neighbors(command) => command.run(output),
             Self::Similarity(command) => command.run(output),
             Self::Analogy(command) => command.run(output),
@@ -80,6 +90,8 @@ impl Command {
             Self::Cluster(command) => command.run(output),
             Self::Diff(command) => command.run(output),
             Self::Lab(command) => command.run(output),
+            #[cfg(feature = "server")]
+            Self::Map(command) => command.run(output),
             Self::Report(command) => command.run(output),
             Self::Verify(command) => command.run(output),
             Self::Word2vec(command) => command.run(output),

@@ -87,10 +87,10 @@ impl Asker<'_> {
         match method {
             Method::CosAdd => {
                 let sum = self.sum(terms)?;
-                Ok(self.search(self.metric).nearest_where(&sum, want.limit, &keep))
+                Ok(self.search(self.ready.metric).nearest_where(&sum, want.limit, &keep))
             }
-            Method::CosMul if self.metric != Metric::Cosine => {
-                Err(Error::setting("metric", self.metric.name(), "cosine with --method 3cosmul"))
+            Method::CosMul if self.ready.metric != Metric::Cosine => {
+                Err(Error::setting("metric", self.ready.metric.name(), "cosine with --method 3cosmul"))
             }
             Method::CosMul => Ok(self.multiply(terms, want.limit, &keep)),
         }
@@ -104,18 +104,18 @@ impl Asker<'_> {
     /// # Panics
     /// If a token is not of this model.
     pub fn sum(&self, terms: &[Term<TokenId>]) -> Result<Vec<f32>> {
-        let mut sum = vec![0.0; self.questions.dim()];
+        let mut sum = vec![0.0; self.ready.questions.dim()];
         let mut length = 0.0f32;
         for &Term { weight, token } in terms {
             let vector = self.vector(token);
             let square = dot(vector, vector);
             let (scale, scaled) =
-                if self.metric == Metric::Cosine { (inverse_norm(square), 1.0) } else { (1.0, square.sqrt()) };
+                if self.ready.metric == Metric::Cosine { (inverse_norm(square), 1.0) } else { (1.0, square.sqrt()) };
             axpy(weight * scale, vector, &mut sum);
             length += weight.abs() * scaled;
         }
         // What is left of a + b - a - b is rounding, and its neighbours would be noise.
-        if self.metric != Metric::Euclidean && dot(&sum, &sum).sqrt() <= 1e-5 * length {
+        if self.ready.metric != Metric::Euclidean && dot(&sum, &sum).sqrt() <= 1e-5 * length {
             return Err(Error::data(
                 "the terms of the expression cancel out: their sum is zero",
                 "every token is as near to it as any other; take a term away",
@@ -126,12 +126,12 @@ impl Asker<'_> {
 
     /// 3CosMul.
     fn multiply(&self, terms: &[Term<TokenId>], limit: usize, keep: &(dyn Fn(TokenId) -> bool + Sync)) -> Vec<Hit> {
-        let (dim, rows) = (self.answers.dim(), self.answers.as_slice());
+        let (dim, rows) = (self.ready.answers.dim(), self.ready.answers.as_slice());
         let scales = self.scales();
         let terms: Vec<(f32, Vec<f32>)> =
             terms.iter().map(|term| (term.weight, unit(self.vector(term.token)))).collect();
         let threads = self.threads.unwrap_or_else(|| threads_for(size_of_val(rows)));
-        best_rows(self.answers.rows(), limit, threads, keep, &|range, ranks| {
+        best_rows(self.ready.answers.rows(), limit, threads, keep, &|range, ranks| {
             let mut cosines = vec![0.0; ranks.len()];
             let mut below = vec![1.0; ranks.len()];
             ranks.fill(1.0);

@@ -37,7 +37,7 @@ mod why;
 pub use arithmetic::Method;
 pub(crate) use arithmetic::{EPSILON, shift, unit};
 pub use expression::Term;
-pub use resolve::Resolver;
+pub use resolve::{Resolver, Titles};
 pub use why::Reason;
 
 use crate::embeddings::{Embeddings, Matrix, Which};
@@ -45,12 +45,20 @@ use crate::error::{Error, Result};
 use crate::id::TokenId;
 use crate::index::{Exact, Hit, Metric};
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A model made ready for questions: which vectors they are asked of, and how vectors are compared.
 #[derive(Debug)]
 pub struct Asker<'a> {
     embeddings: &'a Embeddings,
+    ready: Ready,
+    threads: Option<usize>,
+}
+
+/// What an [`Asker`] has made ready, without the model itself: kept beside the model by programs that answer many
+/// questions. Copies are cheap and share what is computed.
+#[derive(Debug, Clone)]
+pub struct Ready {
     which: Which,
     metric: Metric,
     /// Vectors of the tokens in the question, shape `[len, d]`.
@@ -58,10 +66,9 @@ pub struct Asker<'a> {
     /// Vectors of the tokens that may answer, shape `[len, d]`; another matrix only for in-out.
     answers: Matrix,
     /// `1 / norm` of the rows of `answers`, shape `[len]`.
-    scales: OnceLock<Vec<f32>>,
+    scales: Arc<OnceLock<Vec<f32>>>,
     /// What [`Asker::why`] compares with; see there.
-    usual: OnceLock<Vec<f32>>,
-    threads: Option<usize>,
+    usual: Arc<OnceLock<Vec<f32>>>,
 }
 
 impl<'a> Asker<'a> {
@@ -76,16 +83,24 @@ impl<'a> Asker<'a> {
         }
         let answers = embeddings.vectors(which)?;
         let questions = if which == Which::InOut { embeddings.input().clone() } else { answers.clone() };
-        Ok(Self {
-            embeddings,
-            which,
-            metric,
-            questions,
-            answers,
-            scales: OnceLock::new(),
-            usual: OnceLock::new(),
-            threads: None,
-        })
+        let ready = Ready { which, metric, questions, answers, scales: Arc::default(), usual: Arc::default() };
+        Ok(Self { embeddings, ready, threads: None })
+    }
+
+    /// Goes on with what another asker of the same model has made ready.
+    ///
+    /// # Panics
+    /// If `ready` has another number of rows than the model.
+    #[must_use]
+    pub fn with(embeddings: &'a Embeddings, ready: &Ready) -> Self {
+        assert_eq!(ready.answers.rows(), embeddings.len(), "made ready for another model");
+        Self { embeddings, ready: ready.clone(), threads: None }
+    }
+
+    /// What this asker has made ready.
+    #[must_use]
+    pub fn ready(&self) -> Ready {
+        self.ready.clone()
     }
 
     /// Sets the number of threads for a question; otherwise as many as pay off. A server that answers
@@ -105,13 +120,13 @@ impl<'a> Asker<'a> {
     /// The vectors asked.
     #[must_use]
     pub fn which(&self) -> Which {
-        self.which
+        self.ready.which
     }
 
     /// How vectors are compared.
     #[must_use]
     pub fn metric(&self) -> Metric {
-        self.metric
+        self.ready.metric
     }
 
     /// The vector of a token in a question, shape `[d]`: `dim` values, twice as many for
@@ -121,7 +136,7 @@ impl<'a> Asker<'a> {
     /// If `id` is not of this model.
     #[must_use]
     pub fn vector(&self, id: TokenId) -> &[f32] {
-        self.questions.row(id.row())
+        self.ready.questions.row(id.row())
     }
 
     /// The vector of a token as an answer, shape `[d]`; differs from [`Asker::vector`] only for
@@ -131,7 +146,7 @@ impl<'a> Asker<'a> {
     /// If `id` is not of this model.
     #[must_use]
     pub fn answer_vector(&self, id: TokenId) -> &[f32] {
-        self.answers.row(id.row())
+        self.ready.answers.row(id.row())
     }
 
     /// Found rows with all that a person wants to read about them.
@@ -145,7 +160,7 @@ impl<'a> Asker<'a> {
 
     /// The search over all answers.
     fn search(&self, metric: Metric) -> Exact<'_> {
-        let search = Exact::new(self.answers.as_slice(), self.answers.dim(), metric);
+        let search = Exact::new(self.ready.answers.as_slice(), self.ready.answers.dim(), metric);
         let search = if metric == Metric::Cosine { search.with_inverse_norms(self.scales()) } else { search };
         match self.threads {
             Some(threads) => search.with_threads(threads),
@@ -154,8 +169,8 @@ impl<'a> Asker<'a> {
     }
 
     fn scales(&self) -> &[f32] {
-        let answers = &self.answers;
-        self.scales.get_or_init(|| Exact::new(answers.as_slice(), answers.dim(), Metric::Dot).inverse_norms())
+        let answers = &self.ready.answers;
+        self.ready.scales.get_or_init(|| Exact::new(answers.as_slice(), answers.dim(), Metric::Dot).inverse_norms())
     }
 }
 

@@ -15,7 +15,7 @@ impl Asker<'_> {
     #[must_use]
     pub fn neighbors(&self, id: TokenId, want: Want<'_>) -> Vec<Hit> {
         let keep = |other| want.allows(other, &[id]);
-        self.search(self.metric).nearest_where(self.vector(id), want.limit, &keep)
+        self.search(self.ready.metric).nearest_where(self.vector(id), want.limit, &keep)
     }
 
     /// The tokens nearest to a vector, shape `[d]` as [`Asker::vector`] gives it, the nearest first.
@@ -34,14 +34,14 @@ impl Asker<'_> {
     /// # Ok::<(), vecinity::Error>(())
     /// ```
     pub fn neighbors_of_vector(&self, vector: &[f32], want: Want<'_>) -> Result<Vec<Hit>> {
-        let dim = self.questions.dim();
+        let dim = self.ready.questions.dim();
         if vector.len() != dim {
             return Err(Error::setting("vector", format!("{} values long", vector.len()), format!("{dim} values")));
         }
         if let Some(value) = vector.iter().find(|value| !value.is_finite()) {
             return Err(Error::setting("vector", value, "finite values"));
         }
-        Ok(self.search(self.metric).nearest_where(vector, want.limit, &|id| want.allows(id, &[])))
+        Ok(self.search(self.ready.metric).nearest_where(vector, want.limit, &|id| want.allows(id, &[])))
     }
 }
 

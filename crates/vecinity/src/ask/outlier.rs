@@ -40,7 +40,7 @@ impl Asker<'_> {
             return Err(Error::setting("the list of tokens", found, "at least 3 tokens"));
         }
         let answers: Vec<Vec<f32>> = tokens.iter().map(|&id| unit(self.answer_vector(id))).collect();
-        let mut all = vec![0.0; self.answers.dim()];
+        let mut all = vec![0.0; self.ready.answers.dim()];
         for answer in &answers {
             axpy(1.0, answer, &mut all);
         }

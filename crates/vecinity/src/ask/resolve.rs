@@ -9,25 +9,36 @@ use crate::error::{Error, Result, shown};
 use crate::id::TokenId;
 use crate::vocab::Vocab;
 use hashbrown::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// How many suggestions an error makes.
 const SUGGESTIONS: usize = 3;
 
-type Titles = HashMap<String, Vec<TokenId>, foldhash::fast::FixedState>;
+type ByTitle = HashMap<String, Vec<TokenId>, foldhash::fast::FixedState>;
+
+/// The titles of a model by what they say, gathered when first needed. Copies share them: programs that answer many
+/// questions keep one beside the model.
+#[derive(Debug, Clone, Default)]
+pub struct Titles(Arc<OnceLock<ByTitle>>);
 
 /// Looks up the tokens of one model. The titles are gathered at the first text that is no token.
 #[derive(Debug)]
 pub struct Resolver<'a> {
     embeddings: &'a Embeddings,
-    titles: OnceLock<Titles>,
+    titles: Titles,
 }
 
 impl<'a> Resolver<'a> {
     /// A look-up of the tokens and titles of `embeddings`.
     #[must_use]
     pub fn new(embeddings: &'a Embeddings) -> Self {
-        Self { embeddings, titles: OnceLock::new() }
+        Self::with(embeddings, Titles::default())
+    }
+
+    /// Goes on with the titles that another look-up of the same model has gathered.
+    #[must_use]
+    pub fn with(embeddings: &'a Embeddings, titles: Titles) -> Self {
+        Self { embeddings, titles }
     }
 
     /// Whether `text` is a token or a title.
@@ -134,9 +145,9 @@ impl<'a> Resolver<'a> {
     }
 
     /// The tokens of each title in lower case, as it is and without its last remark.
-    fn titles(&self) -> &Titles {
-        self.titles.get_or_init(|| {
-            let mut titles = Titles::default();
+    fn titles(&self) -> &ByTitle {
+        self.titles.0.get_or_init(|| {
+            let mut titles = ByTitle::default();
             let Some(metadata) = self.embeddings.metadata() else { return titles };
             for token in metadata.ids() {
                 let Some((title, id)) = metadata.title(token).zip(self.embeddings.vocab().get(token)) else { continue };

@@ -12,7 +12,7 @@ impl Asker<'_> {
     /// If a token is not of this model.
     #[must_use]
     pub fn similarity(&self, a: TokenId, b: TokenId) -> f32 {
-        self.metric.score(self.vector(a), self.answer_vector(b))
+        self.ready.metric.score(self.vector(a), self.answer_vector(b))
     }
 }
 

@@ -94,7 +94,7 @@ impl Asker<'_> {
 
     /// The mean of the input rows, shape `[dim]`.
     fn usual(&self) -> &[f32] {
-        self.usual.get_or_init(|| {
+        self.ready.usual.get_or_init(|| {
             let input = self.embeddings.input();
             let mut sums = vec![0.0f64; input.dim()];
             for row in input.as_slice().chunks_exact(input.dim()) {

@@ -25,9 +25,11 @@
 //! May import: everything it stores.  Used by: programs.
 
 mod change;
+mod extend;
 mod manifest;
 mod save;
 
+pub use extend::Added;
 pub use manifest::{Manifest, Origin, Outputs};
 pub use save::{NewModel, check_output, check_space};
 
@@ -35,10 +37,10 @@ use crate::baselines::Sparse;
 use crate::checksum;
 use crate::config::Config;
 use crate::embeddings::{Embeddings, Matrix};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, shown};
 use crate::index::Metric;
 use crate::metadata::Metadata;
-use crate::models::youtube::Schema;
+use crate::models::youtube::{Context, Schema};
 use crate::models::{ModelConfig, Tower};
 use crate::recommend::{MetricsFile, Pair, Recipe, Recommender};
 use crate::report::{self, Subject};
@@ -58,7 +60,8 @@ pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
 pub(crate) const METRICS: &str = "metrics.json";
 pub(crate) const SKIPPED: &str = "skipped.jsonl";
-pub(crate) const TRAINING: &str = "training.jsonl";
+/// The log of the run.
+pub const TRAINING: &str = "training.jsonl";
 pub(crate) const REPORT: &str = "report.html";
 pub(crate) const README: &str = "README.md";
 
@@ -121,6 +124,30 @@ impl Model {
         Ok(Self { path: path.to_owned(), manifest, config, embeddings, tower, recipe, blended, metrics })
     }
 
+    /// What is known of a user beside the history, as the network reads it; `None` if the model reads histories alone.
+    ///
+    /// * `known`: columns with their values as text.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a column that the model does not read, or a number that is none.
+    pub fn context(&self, known: &[(&str, &str)]) -> Result<Option<Context>> {
+        let Some(schema) = self.tower.as_ref().map(Tower::schema).filter(|schema| schema.reads_users()) else {
+            return match known.first() {
+                None => Ok(None),
+                Some((name, _)) => {
+                    Err(Error::setting("context", shown(name), "nothing: the model reads histories alone"))
+                }
+            };
+        };
+        if let Some((name, _)) = known.iter().find(|(name, _)| !schema.names().any(|reads| reads == *name)) {
+            let names: Vec<&str> = schema.names().collect();
+            let expected = format!("columns that the model reads: {}", names.join(", "));
+            return Err(Error::setting("context", shown(name), expected));
+        }
+        let value = |name: &str| known.iter().rev().find(|(known, _)| *known == name).map(|&(_, value)| value);
+        schema.context(&value).map(Some)
+    }
+
     /// The model, ready to recommend by its recipe, or by a usual one if it has none: from the input to the
     /// output matrix by dot products, as it was trained, or by cosines of the one matrix it has; in both
     /// cases of whole histories.
@@ -169,6 +196,14 @@ impl Model {
     pub fn is_model(path: &Path) -> bool {
         path.join(MANIFEST).is_file()
     }
+}
+
+/// Where the log of a run grows while the model is made, beside its folder; gone when the model is there.
+#[must_use]
+pub fn live_log(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".training.jsonl");
+    path.with_file_name(name)
 }
 
 /// What a model is called: its folder.

@@ -51,9 +51,17 @@ impl<'a> Answer<'a> {
         Self {
             id: vocab.token(found.item),
             score: found.score,
-            metadata: Fields { embeddings, item: found.item },
+            metadata: Fields::new(embeddings, found.item),
             reasons: explain.then(|| found.reasons.iter().map(because).collect()),
         }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of an item.
+    #[must_use]
+    pub fn new(embeddings: &'a Embeddings, item: TokenId) -> Self {
+        Self { embeddings, item }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `recipe` | which matrices, metric, how much history, popularity, which blend |
 //! | `recommender` | a model with its recipe: scores, and the best items for many histories |
 //! | `moments` | how much scores differ over the items, which a blend has to know |
+//! | `turned` | the items as they lie ready for single questions |
 //! | `sums` | what the table of a blend says about a whole history |
 //! | `reasons` | one history: exact reasons, more variety |
 //! | `filter` | which items may be recommended |
@@ -41,6 +42,7 @@ mod recommender;
 mod snapshot;
 mod sums;
 mod translation;
+mod turned;
 mod watch;
 
 pub use answer::{Answer, Because, Fields};

@@ -8,6 +8,7 @@
 use super::moments::{Moments, spread};
 use super::recipe::{Pair, Recipe};
 use super::sums::Sums;
+use super::turned::Turned;
 use crate::TokenId;
 use crate::ask::Want;
 use crate::baselines::{Memory, Sparse};
@@ -44,6 +45,8 @@ pub(super) struct Vectors {
     /// What is recommended, shape `[tokens, dim]`.
     pub(super) to: Matrix,
     moments: OnceLock<Moments>,
+    /// Made when a single history is asked for the first time; `None` in it if that would change bits.
+    turned: OnceLock<Option<Turned>>,
 }
 
 /// A model that answers "what comes after this history", by a recipe.
@@ -137,7 +140,12 @@ impl Recommender {
             }
             _ => (from, to),
         };
-        Self { recipe, vectors: Vectors { from, to, moments: OnceLock::new() }.into(), tables_blended, tables }
+        Self {
+            recipe,
+            vectors: Vectors { from, to, moments: OnceLock::new(), turned: OnceLock::new() }.into(),
+            tables_blended,
+            tables,
+        }
     }
 
     /// The same model asked by another recipe, with the tables of its blend in its order.
@@ -191,6 +199,11 @@ impl Recommender {
     /// Means and covariances of what is recommended, computed when first asked for.
     pub(super) fn moments(&self) -> &Moments {
         self.vectors.moments.get_or_init(|| Moments::new(&self.vectors.to, &self.tables.log_counts))
+    }
+
+    /// The items as single questions want them.
+    fn turned(&self) -> Option<&Turned> {
+        self.vectors.turned.get_or_init(|| Turned::new(&self.vectors.to)).as_ref()
     }
 
     /// The standard deviation of the scores of the vectors over all items.
@@ -266,9 +279,14 @@ impl Recommender {
         let (share, dim, popularity) = (self.recipe.share_of_vectors(), self.vectors.to.dim(), self.recipe.popularity);
         let blends = !self.recipe.blend.is_empty();
         if share > 0.0 {
-            let items = &self.vectors.to.as_slice()[rows.start * dim..rows.end * dim];
-            let items = View::new(items, rows.len(), dim).transposed();
-            multiply(1.0, View::new(users, asked.len(), dim), items, 0.0, scores);
+            let few = Turned::serves(asked.len(), &rows).then(|| self.turned()).flatten();
+            if let Some(turned) = few {
+                turned.multiply(users, asked.len(), rows.clone(), scores);
+            } else {
+                let items = &self.vectors.to.as_slice()[rows.start * dim..rows.end * dim];
+                let items = View::new(items, rows.len(), dim).transposed();
+                multiply(1.0, View::new(users, asked.len(), dim), items, 0.0, scores);
+            }
         } else {
             scores.fill(0.0);
         }

@@ -6,8 +6,8 @@ use crate::table;
 use std::io::{self, Write};
 use vecinity::Error;
 use vecinity::error::{counted, shown};
+use vecinity::models::User;
 use vecinity::models::youtube::Context;
-use vecinity::models::{Tower, User};
 use vecinity::recommend::{Answer, Recommendation, first_of_each};
 
 /// Reasons that are shown to a person.
@@ -73,23 +73,7 @@ impl Asked<'_> {
             let wrong = || Error::setting("context", shown(pair), "COLUMN=VALUE, such as country=France");
             pair.split_once('=').map(|(name, value)| (name.trim(), value.trim())).ok_or_else(wrong)
         });
-        let pairs = pairs.collect::<vecinity::Result<Vec<_>>>()?;
-        let Some(schema) = self.model.tower.as_ref().map(Tower::schema).filter(|schema| schema.reads_users()) else {
-            return match pairs.first() {
-                None => Ok(None),
-                Some((name, _)) => Err(Error::setting("context", name, "nothing: the model reads histories alone")),
-            };
-        };
-        if let Some((name, _)) = pairs.iter().find(|(name, _)| !schema.names().any(|known| known == *name)) {
-            let names: Vec<&str> = schema.names().collect();
-            return Err(Error::setting(
-                "context",
-                shown(name),
-                format!("columns that the model reads: {}", names.join(", ")),
-            ));
-        }
-        let value = |name: &str| pairs.iter().rev().find(|(known, _)| *known == name).map(|&(_, value)| value);
-        schema.context(&value).map(Some)
+        self.model.context(&pairs.collect::<vecinity::Result<Vec<_>>>()?)
     }
 
     fn write(&self, to: &mut dyn Write, history: &[u32], found: &[Recommendation]) -> io::Result<()> {

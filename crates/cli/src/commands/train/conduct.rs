@@ -7,12 +7,14 @@ use crate::progress::Reporter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vecinity::Error;
+use vecinity::model_dir::live_log;
 use vecinity::train::{Checkpoint, Control, Progress, Resumed};
 
 /// A training run as it is conducted.
 pub(super) struct Conduct {
     how: How,
     checkpoint: PathBuf,
+    live: PathBuf,
     output: Output,
     interrupt: Interrupt,
     reporter: Reporter,
@@ -22,12 +24,14 @@ pub(super) struct Conduct {
 impl Conduct {
     /// Of the run that makes the model at `path`.
     pub(super) fn new(how: How, path: &Path, output: Output) -> anyhow::Result<Self> {
+        let live = live_log(path);
         Ok(Self {
             how,
             checkpoint: checkpoint_path(path),
             output,
             interrupt: interrupt::watch()?,
-            reporter: Reporter::new(how.progress, output),
+            reporter: Reporter::new(how.progress, output).live(&live),
+            live,
             saved: Instant::now(),
         })
     }
@@ -96,6 +100,7 @@ impl Conduct {
 
     /// The run is over: nothing to go on with.
     pub(super) fn remove_checkpoint(&self) -> vecinity::Result<()> {
+        let _ = std::fs::remove_file(&self.live);
         if self.checkpoint.exists() {
             std::fs::remove_dir_all(&self.checkpoint).map_err(Error::io(&self.checkpoint, "remove"))?;
         }

@@ -1,0 +1,100 @@
+//! A model with items added after training, for servers: what was trained stays as it is.
+
+use super::Model;
+use crate::baselines::Sparse;
+use crate::embeddings::{Embeddings, Matrix};
+use crate::error::{Error, Result};
+use crate::models::{ModelConfig, Tower};
+use crate::vocab::Vocab;
+
+/// An item that is added to a model, or takes the place of one that was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Added {
+    /// Its id, new to the model.
+    pub id: String,
+    /// Its row of the input matrix, shape `[dim]`.
+    pub input: Vec<f32>,
+    /// Its row of the output matrix, shape `[dim]`; unused if the model has none.
+    pub output: Vec<f32>,
+    /// Its fields, such as the title.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Model {
+    /// The model with items behind its own, which have never occurred (count 0). Tables of counts say nothing about them.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a vector does not have `dim` finite values; [`Error::Data`] if the model has the id.
+    pub fn with_items(&self, items: &[Added]) -> Result<Self> {
+        let old = &self.embeddings;
+        let mut vocab = old.vocab().clone();
+        for item in items {
+            check("vector", &item.input, old.dim())?;
+            if old.output().is_some() {
+                check("output", &item.output, old.dim())?;
+            }
+            vocab.push(&item.id, 0)?;
+        }
+        let longer = |matrix: &Matrix, row: &dyn Fn(&Added) -> &[f32]| {
+            let mut values = Vec::with_capacity(vocab.len() * matrix.dim());
+            values.extend_from_slice(matrix.as_slice());
+            items.iter().for_each(|item| values.extend_from_slice(row(item)));
+            Matrix::new(vocab.len(), matrix.dim(), values)
+        };
+        let input = longer(old.input(), &|item| &item.input);
+        let output = old.output().map(|output| longer(output, &|item| &item.output));
+        let metadata = match old.metadata() {
+            None if items.iter().all(|item| item.fields.is_empty()) => None,
+            metadata => {
+                let rows: Vec<_> = items.iter().map(|item| (item.id.as_str(), item.fields.as_slice())).collect();
+                Some(metadata.cloned().unwrap_or_default().extended(old.vocab(), &rows)?)
+            }
+        };
+        let tower = self.tower.as_ref().map(|tower| with_input(tower, self.network()?, &input)).transpose()?;
+        let blended = self.blended.iter().map(|table| longer_table(table, &vocab)).collect();
+        Ok(Self {
+            path: self.path.clone(),
+            manifest: self.manifest.clone(),
+            config: self.config.clone(),
+            embeddings: Embeddings::new(vocab, input, output)?.with_metadata(metadata),
+            recipe: self.recipe.clone(),
+            tower,
+            blended,
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn network(&self) -> Result<&crate::models::youtube::Config> {
+        match self.config.as_ref().map(|config| &config.model) {
+            Some(ModelConfig::Youtube(config)) => Ok(config),
+            _ => Err(Error::data("a network without its settings", "the model is incomplete: train it again")),
+        }
+    }
+}
+
+fn check(name: &'static str, vector: &[f32], dim: usize) -> Result<()> {
+    if vector.len() != dim {
+        return Err(Error::setting(name, format!("{} values long", vector.len()), format!("{dim} values")));
+    }
+    match vector.iter().find(|value| !value.is_finite()) {
+        Some(value) => Err(Error::setting(name, value, "finite values")),
+        None => Ok(()),
+    }
+}
+
+/// The same network over a longer table of items.
+fn with_input(tower: &Tower, config: &crate::models::youtube::Config, input: &Matrix) -> Result<Tower> {
+    let parameters = tower.parameters();
+    Tower::new(config, tower.schema().clone(), input, &|name| {
+        let found = parameters.iter().find(|(known, _)| known == name);
+        found.map(|(_, matrix)| matrix.clone()).ok_or_else(|| Error::data(format!("no {name}"), "train it again"))
+    })
+}
+
+/// A table with rows of nothing behind its own.
+fn longer_table(table: &Sparse, vocab: &Vocab) -> Sparse {
+    let mut table = table.clone();
+    let end = table.ends.last().copied().unwrap_or(0);
+    table.ends.resize(vocab.len(), end);
+    table
+}
