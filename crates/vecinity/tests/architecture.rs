@@ -21,7 +21,7 @@ const PLAN: [(&str, &[&str]); 27] = [
     ("formats", &["embeddings", "vocab", "metadata", "publish", "tensors", "corpus"]),
     ("histories", &["vocab"]),
     ("id", &[]),
-    ("index", &[]),
+    ("index", &["checksum", "publish"]),
     ("metadata", &["vocab"]),
     (
         "model_dir",

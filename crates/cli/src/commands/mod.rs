@@ -9,6 +9,7 @@ mod diff;
 mod evaluate;
 mod export;
 mod import;
+mod index;
 mod inspect;
 mod neighbors;
 mod outlier;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Import(import::Import),
     Export(export::Export),
     Compare(compare::Compare),
+    Index(index::Index),
     Cluster(cluster::Cluster),
     Report(report::Report),
     Diff(diff::Diff),
@@ -75,6 +77,7 @@ impl Command {
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
             Self::Compare(command) => command.run(output),
+            Self::Index(command) => command.run(output),
             Self::Cluster(command) => command.run(output),
             Self::Diff(command) => command.run(output),
             Self::Report(command) => command.run(output),
