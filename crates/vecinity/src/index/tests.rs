@@ -329,3 +329,98 @@ fn names_and_metrics_go_both_ways() {
         assert_eq!(serde_json::to_value(metric).unwrap(), name);
     }
 }
+
+/// What a faulty or hostile program may have written: any byte, and a right checksum.
+#[test]
+fn a_hostile_file_with_a_right_checksum_is_refused_or_answers() {
+    let rows = clustered(30, 3, 4, 11);
+    let settings = Settings { degree: 3, build_effort: 8, entries: 4, ..graphed(Metric::Dot) };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    Segment::build(&rows, 3, &keys(30), Metric::Dot, &settings).unwrap().save(&path).unwrap();
+    let good = std::fs::read(&path).unwrap();
+    let (mut refused, mut answered, mut rng) = (0, 0, Rng::new(5, 0));
+    for at in 0..good.len() - 64 {
+        let mut bad = good.clone();
+        bad[at] = match rng.below(3) {
+            0 => 255,
+            1 => bad[at] ^ 128,
+            _ => rng.u32() as u8,
+        };
+        let sum = crate::checksum::of_bytes(&bad[..good.len() - 64]);
+        bad[good.len() - 64..].copy_from_slice(sum.as_bytes());
+        match Segment::parse(&bad) {
+            Err(error) => {
+                assert_eq!(error.exit_code(), 3, "{error}");
+                refused += 1;
+            }
+            Ok(segment) => {
+                let found = segment.search(&mut Scratch::new(segment.dim()), &vec![1.0; segment.dim()], 3, 5, None);
+                assert!(found.len() == 3 && found.iter().all(|found| !found.score.is_nan()), "{at}: {found:?}");
+                answered += 1;
+            }
+        }
+    }
+    assert!(refused > 300 && answered > 300, "{refused} {answered}");
+}
+
+/// What the test below kills: changes without end, each said aloud once it is acknowledged.
+#[test]
+#[ignore = "run by the test below"]
+fn changes_until_killed() {
+    use std::io::Write;
+    let Some(path) = std::env::var_os("VECINITY_TEST_INDEX") else { return };
+    let index = Index::open_to_change(path.as_ref()).unwrap();
+    let settings = Settings { threads: 1, ..graphed(Metric::Cosine) };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            loop {
+                index.merge(&settings).unwrap();
+            }
+        });
+        for key in index.len() as u64.. {
+            let vector = vec![key as f32, 1.0];
+            // Every third is deleted and put again: what is lost then is the key itself.
+            let mut changes = vec![Change::Put { key, vector: vector.clone() }];
+            if key % 3 == 0 {
+                changes.extend([Change::Delete { key }, Change::Put { key, vector }]);
+            }
+            index.change(&changes).unwrap();
+            // On a line of its own, behind what the test program prints.
+            writeln!(std::io::stdout(), "\n@{key}").unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_that_was_acknowledged() {
+    use std::io::BufRead;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("i");
+    let segment = Segment::build(&[0.0, 1.0], 2, &[0], Metric::Cosine, &graphed(Metric::Cosine)).unwrap();
+    Index::create(&path, &segment, 0.9, None, &[]).unwrap();
+    let mut rng = Rng::new(12, 0);
+    let mut most = 0;
+    for round in 0..12 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "index::tests::changes_until_killed", "--nocapture"])
+            .env("VECINITY_TEST_INDEX", &path)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let said =
+            lines.map_while(std::result::Result::ok).filter_map(|line| line.strip_prefix('@')?.parse::<u64>().ok());
+        let mut acknowledged = said.take(1 + rng.below(60) as usize).last();
+        std::thread::sleep(std::time::Duration::from_micros(u64::from(rng.below(3000))));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        most = most.max(acknowledged.take().expect("changes were acknowledged"));
+        let index = Index::open(&path).unwrap();
+        for key in 0..=most {
+            assert!(index.contains(key), "round {round}: {key} of {most} is lost");
+        }
+        assert!(index.len() as u64 > most);
+    }
+}

@@ -1,7 +1,7 @@
 //! A recall instead of knobs: the least effort that reaches it, found on some queries, measured on others.
 
 use super::search::{Neighbor, Scratch};
-use super::{Exact, Segment, Tuned};
+use super::{Exact, Segment, Tuned, threads_for};
 use crate::rng::Rng;
 use std::time::Instant;
 
@@ -29,6 +29,8 @@ pub struct Measured {
     pub queries: usize,
     /// Queries a second, one after the other on one thread.
     pub per_second: f64,
+    /// Queries a second in a batch, on all threads of the machine.
+    pub batch_per_second: f64,
     /// Half of the queries took at most this long, in microseconds.
     pub median_us: f64,
     /// All but one of a hundred took at most this long, in microseconds.
@@ -74,8 +76,11 @@ pub fn measure(segment: &Segment, queries: &Queries, limit: usize, effort: usize
     let at = |share: usize| {
         times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).map_or(0.0, |t| t * 1e6)
     };
+    let start = Instant::now();
+    let _ = std::hint::black_box(segment.search_batch(&queries.values, limit, effort, None, threads_for(usize::MAX)));
+    let batch_per_second = times.len() as f64 / start.elapsed().as_secs_f64().max(1e-9);
     let per_second = times.len() as f64 / times.iter().sum::<f64>().max(1e-9);
-    Measured { effort, recall, queries: times.len(), per_second, median_us: at(50), p99_us: at(99) }
+    Measured { effort, recall, queries: times.len(), per_second, batch_per_second, median_us: at(50), p99_us: at(99) }
 }
 
 fn halves(queries: &Queries, dim: usize) -> [Queries; 2] {
