@@ -4,13 +4,14 @@
 //! |---|---|
 //! | [`isa`] | which instruction set this process uses; found once, at run time |
 //! | [`vector`] | products of vectors: dot, norm, one query against many rows |
+//! | [`codes`] | vectors of one byte a value, and the distances of a query to many of them |
 //! | [`matrix`] | products of matrices |
 //! | [`tile`] | products of small matrices that lie ready: no packing, register tiles |
 //! | [`softmax`] | exponentials and their sums, for a softmax that is never whole in memory |
 //! | [`step`] | a step of Adam and of Adagrad on a run of parameters |
 //! | [`block`] | the training block: some inputs against some candidates, forward and backward |
 //! | [`rows`] | parameter tables that several threads read and write at once |
-//! | [`mapped`] | a file as bytes, `u32`, `u64` or `f32`, checked for size and alignment |
+//! | [`mapped`] | a file, or fresh memory, as bytes, `u32`, `u64` or `f32`, checked for size and alignment |
 //!
 //! The numeric code is written once, over the small `lanes::Lanes` trait, and instantiated for a portable
 //! eight-lane array, AVX2+FMA, AVX-512F and NEON. Released binaries need no `target-cpu` flag.
@@ -21,6 +22,7 @@
 compile_error!("the project's files hold little-endian numbers that are used in place");
 
 pub mod block;
+pub mod codes;
 pub mod isa;
 mod lanes;
 pub mod mapped;

@@ -1,6 +1,6 @@
-//! A file as a slice of bytes or numbers, without reading it first.
+//! A file as a slice of bytes or numbers, without reading it first; and memory that can be seen the same way.
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -57,10 +57,7 @@ impl Mapped {
     /// alignment, or is no whole count of numbers long.
     #[must_use]
     pub fn numbers<T: Plain>(&self, range: Range<usize>) -> Option<&[T]> {
-        let bytes = self.bytes().get(range)?;
-        // SAFETY: `Plain` types have no invalid bit patterns.
-        let (before, numbers, after) = unsafe { bytes.align_to::<T>() };
-        (before.is_empty() && after.is_empty()).then_some(numbers)
+        as_numbers(self.bytes().get(range)?)
     }
 
     /// Tells the system that these bytes will not be needed again soon, so that they no longer count
@@ -79,4 +76,69 @@ impl Mapped {
         #[cfg(not(target_os = "linux"))]
         let _ = range;
     }
+}
+
+/// Memory of zeros that starts on a page, in huge pages where the system has them: what is read here and there misses the
+/// translation cache less.
+#[derive(Debug)]
+pub struct Buffer {
+    map: Option<MmapMut>,
+    length: usize,
+}
+
+impl Buffer {
+    /// `length` bytes of zeros, reserved but not touched.
+    ///
+    /// # Errors
+    /// What the system says, which may be that there is no memory.
+    pub fn zeroed(length: usize) -> io::Result<Self> {
+        const HUGE_PAGE: usize = 2 << 20;
+        if length == 0 {
+            return Ok(Self { map: None, length });
+        }
+        let whole = if length < HUGE_PAGE { Some(length) } else { length.checked_next_multiple_of(HUGE_PAGE) };
+        let whole = whole.filter(|&n| isize::try_from(n).is_ok()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let map = MmapMut::map_anon(whole)?;
+        #[cfg(target_os = "linux")]
+        if whole >= HUGE_PAGE {
+            // A refusal costs speed only.
+            let _ = map.advise(memmap2::Advice::HugePage);
+        }
+        Ok(Self { map: Some(map), length })
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.map.as_deref().map_or(&[], |bytes| &bytes[..self.length])
+    }
+
+    /// The bytes, to be written.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.map.as_deref_mut().map_or(&mut [], |bytes| &mut bytes[..self.length])
+    }
+}
+
+/// Bytes as numbers in this machine's byte order; `None` if they do not start at a multiple of the number's alignment
+/// or are no whole count of numbers long.
+#[must_use]
+pub fn as_numbers<T: Plain>(bytes: &[u8]) -> Option<&[T]> {
+    // SAFETY: `Plain` types have no invalid bit patterns.
+    let (before, numbers, after) = unsafe { bytes.align_to::<T>() };
+    (before.is_empty() && after.is_empty()).then_some(numbers)
+}
+
+/// [`as_numbers`], to be written.
+#[must_use]
+pub fn as_numbers_mut<T: Plain>(bytes: &mut [u8]) -> Option<&mut [T]> {
+    // SAFETY: `Plain` types have no invalid bit patterns and no padding: whatever is written is bytes again.
+    let (before, numbers, after) = unsafe { bytes.align_to_mut::<T>() };
+    (before.is_empty() && after.is_empty()).then_some(numbers)
+}
+
+/// Numbers as bytes.
+#[must_use]
+pub fn as_bytes<T: Plain>(numbers: &[T]) -> &[u8] {
+    // SAFETY: `Plain` types have no padding: every byte is initialised.
+    unsafe { numbers.align_to::<u8>().1 }
 }

@@ -29,6 +29,27 @@ pub fn dot_with(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
     unsafe { dispatch!(isa, dot_generic(a: &[f32], b: &[f32]) -> f32) }
 }
 
+/// The squared Euclidean distance, from the differences: `|a|² - 2ab + |b|²` would lose what is near.
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
+pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    squared_distance_with(Isa::active(), a, b)
+}
+
+/// [`squared_distance`] on a given instruction set (tests and benches).
+///
+/// # Panics
+/// If the lengths differ, or the machine does not have `isa`.
+#[must_use]
+pub fn squared_distance_with(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len(), "a distance needs equal lengths");
+    check(isa);
+    // SAFETY: `check`; equal lengths.
+    unsafe { dispatch!(isa, squared_distance_generic(a: &[f32], b: &[f32]) -> f32) }
+}
+
 /// The Euclidean norm.
 #[must_use]
 pub fn norm(a: &[f32]) -> f32 {
@@ -128,6 +149,37 @@ fn check(isa: Isa) {
 unsafe fn dot_generic<L: Lanes>(a: &[f32], b: &[f32]) -> f32 {
     // SAFETY: one row of `a.len()` floats.
     unsafe { rows_dot::<L, 1, false>(a, b.as_ptr()).0[0] }
+}
+
+/// # Safety
+/// `a.len() == b.len()`, and the instruction set of `L`.
+#[inline(always)]
+unsafe fn squared_distance_generic<L: Lanes>(a: &[f32], b: &[f32]) -> f32 {
+    let dim = a.len();
+    // SAFETY: `c + WIDTH <= dim` in the vector loops, `c < dim` in the rest.
+    unsafe {
+        let mut sums = [L::zero(); 2];
+        let mut c = 0;
+        while c + 2 * L::WIDTH <= dim {
+            let d0 = L::load(a.as_ptr().add(c)).sub(L::load(b.as_ptr().add(c)));
+            let d1 = L::load(a.as_ptr().add(c + L::WIDTH)).sub(L::load(b.as_ptr().add(c + L::WIDTH)));
+            sums[0] = d0.mul_add(d0, sums[0]);
+            sums[1] = d1.mul_add(d1, sums[1]);
+            c += 2 * L::WIDTH;
+        }
+        if c + L::WIDTH <= dim {
+            let d = L::load(a.as_ptr().add(c)).sub(L::load(b.as_ptr().add(c)));
+            sums[0] = d.mul_add(d, sums[0]);
+            c += L::WIDTH;
+        }
+        let mut sum = sums[0].add(sums[1]).sum();
+        while c < dim {
+            let d = a.get_unchecked(c) - b.get_unchecked(c);
+            sum += d * d;
+            c += 1;
+        }
+        sum
+    }
 }
 
 /// # Safety

@@ -299,3 +299,16 @@ fn threads_that_share_rows_lose_little() {
     let score: f64 = rows_of(&inputs)[0].iter().zip(&rows_of(&candidates)[0]).map(|(a, b)| a * b).sum();
     assert!(score > 3.0 && score.is_finite(), "score {score}");
 }
+
+proptest! {
+    #[test]
+    fn squared_distances_are_those_of_the_definition(dim in 0usize..150, salt in any::<u32>()) {
+        let value = |i: usize| ((i as u32 ^ salt).wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 23) as f32 - 1.0;
+        let (a, b): (Vec<f32>, Vec<f32>) = (0..dim).map(|i| (value(i), value(i + 999_983))).unzip();
+        let expected: f64 = a.iter().zip(&b).map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2)).sum();
+        for isa in Isa::available() {
+            let found = vecinity_kernel::vector::squared_distance_with(isa, &a, &b);
+            prop_assert!((f64::from(found) - expected).abs() < 1e-5 * (1.0 + expected), "{isa:?}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ const PLAN: [(&str, &[&str]); 29] = [
     ("formats", &["embeddings", "vocab", "metadata", "publish", "tensors", "corpus"]),
     ("histories", &["vocab"]),
     ("id", &[]),
-    ("index", &[]),
+    ("index", &["checksum", "publish"]),
     (
         "lab",
         &[

@@ -9,6 +9,7 @@ mod diff;
 mod evaluate;
 mod export;
 mod import;
+mod index;
 mod inspect;
 mod lab;
 #[cfg(feature = "server")]
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Import(import::Import),
     Export(export::Export),
     Compare(compare::Compare),
+    Index(index::Index),
     Cluster(cluster::Cluster),
     #[cfg(feature = "server")]
     Map(map::Map),
@@ -87,6 +89,7 @@ impl Command {
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
             Self::Compare(command) => command.run(output),
+            Self::Index(command) => command.run(output),
             Self::Cluster(command) => command.run(output),
             Self::Diff(command) => command.run(output),
             Self::Lab(command) => command.run(output),

@@ -129,7 +129,7 @@ impl<'a> Exact<'a> {
             }
             Metric::Euclidean => {
                 for (rank, row) in ranks.iter_mut().zip(rows.chunks_exact(self.dim)) {
-                    *rank = -super::squared_distance(query, row).sqrt();
+                    *rank = -vector::squared_distance(query, row).sqrt();
                 }
             }
         }

@@ -1,18 +1,42 @@
-//! Finding the best rows of a matrix for a query: exactly here, approximately one day.
+//! Finding the best rows of a matrix for a query: exactly ([`Exact`]), or by an index, nearly exactly and much sooner.
 //!
-//! Knows row numbers and `&[f32]` only. Three metrics, one rule for ties: the better score first,
+//! * [`Segment`]: an immutable file of vectors, codes of one byte a value, and a graph of near rows.
+//! * [`Index`]: a folder with a segment and what changed since: added, replaced and deleted vectors are seen at once.
+//! * [`tune`] finds the effort that reaches a recall, [`measure`] what a segment does with it.
+//!
+//! Knows numbers and `&[f32]` only. Three metrics, one rule for ties: the better score first,
 //! among equal scores the lower row, so that the same question has the same answer on any number
 //! of threads.
 //!
-//! May import: `id`, `error`.  Used by: `ask`, `cluster`, `diff`, `eval`, `recommend`, `report`.
+//! May import: `id`, `error`, `rng`, `checksum`, `publish`.  Used by: `ask`, `cluster`, `diff`, `eval`, `recommend`, `report`.
 
 mod batch;
+mod build;
 mod exact;
+mod graph;
+mod head;
+mod layout;
+mod live;
+mod log;
+mod manifest;
+mod pool;
+mod repair;
+mod search;
+mod segment;
 mod select;
+#[cfg(test)]
+mod tests;
+mod tuned;
 
+pub use build::Settings;
 pub use exact::Exact;
+pub use live::{Change, Filter, Index};
+pub use manifest::Tuned;
+pub use search::{Neighbor, Rows, Scratch, batch_threads};
+pub use segment::Segment;
 pub(crate) use select::{BLOCK, Best};
 pub use select::{best_rows, threads_for};
+pub use tuned::{Measured, Queries, measure, sample, tune};
 
 use crate::id::TokenId;
 
@@ -65,14 +89,14 @@ impl Metric {
     /// ```
     #[must_use]
     pub fn score(self, a: &[f32], b: &[f32]) -> f32 {
-        use vecinity_kernel::vector::dot;
+        use vecinity_kernel::vector::{self, dot};
         match self {
             Self::Cosine => {
                 let lengths = inverse_norm(dot(a, a)) * inverse_norm(dot(b, b));
                 (dot(a, b) * lengths).clamp(-1.0, 1.0)
             }
             Self::Dot => dot(a, b),
-            Self::Euclidean => squared_distance(a, b).sqrt(),
+            Self::Euclidean => vector::squared_distance(a, b).sqrt(),
         }
     }
 }
@@ -86,53 +110,9 @@ pub struct Hit {
     pub score: f32,
 }
 
-/// The squared Euclidean distance, from the differences: `|a|² - 2ab + |b|²` would lose what is near.
-///
-/// # Panics
-/// If the lengths differ.
-fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len(), "a distance needs equal lengths");
-    // Eight sums, which the compiler keeps in registers.
-    let mut sums = [0.0f32; 8];
-    let (a, a_rest) = a.as_chunks::<8>();
-    let (b, b_rest) = b.as_chunks::<8>();
-    for (a, b) in a.iter().zip(b) {
-        for (sum, (x, y)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += (x - y) * (x - y);
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| (x - y) * (x - y)).sum();
-    sums.iter().sum::<f32>() + rest
-}
-
 /// `1 / norm` from the squared norm; 0 for a zero vector, so that its cosine is 0 with anything.
 pub(crate) fn inverse_norm(square: f32) -> f32 {
     // The division first: without a branch around it the compiler does four at once.
     let inverse = square.sqrt().recip();
     if square > 0.0 { inverse } else { 0.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_zero_vector_is_at_right_angles_to_everything() {
-        assert_eq!(Metric::Cosine.score(&[0.0, 0.0], &[1.0, 2.0]), 0.0);
-        assert_eq!(Metric::Cosine.score(&[0.0], &[0.0]), 0.0);
-    }
-
-    #[test]
-    fn a_vector_is_at_distance_zero_from_itself_however_long() {
-        let long: Vec<f32> = (0..100).map(|i| 1e4 + i as f32 * 0.1).collect();
-        assert_eq!(Metric::Euclidean.score(&long, &long), 0.0);
-    }
-
-    #[test]
-    fn names_and_metrics_go_both_ways() {
-        for (name, metric) in Metric::ALL {
-            assert_eq!(metric.name(), name);
-            assert_eq!(serde_json::to_value(metric).unwrap(), name);
-        }
-    }
 }

@@ -1,0 +1,198 @@
+//! Making the graph: rows are put in by batches that double in size, each against the graph before it.
+//!
+//! A batch's rows look for their neighbours in the frozen graph of all rows before them, in parallel; then the rows that
+//! they chose get links back, in parallel too, a target at a time in a fixed order (as in ParlayANN: Manohar et al. 2024,
+//! arXiv:2305.04359). So the graph is the same for any number of threads, without locks.
+//!
+//! Neighbours are chosen among the nearest by relaxed pruning (Subramanya et al. 2019, DiskANN, algorithm 2): a candidate
+//! is left out if a chosen one is nearer to it than the row is, by a factor. All distances are those of codes.
+
+use super::graph::{Graph, Walker};
+use std::num::NonZero;
+use std::sync::Mutex;
+use vecinity_kernel::codes::Query;
+
+/// How a graph is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Links of a row, 2 to 1024: more find more, in more memory and time.
+    pub degree: usize,
+    /// Candidates that a row chooses its neighbours among, 8 to 4096.
+    pub build_effort: usize,
+    /// How much nearer a chosen neighbour must be to a candidate to stand for it, a factor of squared distances from 1 to 4.
+    pub alpha: f32,
+    /// Where walks begin: this many rows.
+    pub entries: usize,
+    /// Fewer rows get no graph: they are scanned.
+    pub least_rows: usize,
+    /// Seed of the order of the rows.
+    pub seed: u64,
+    /// Threads; they change nothing but the time.
+    pub threads: usize,
+}
+
+impl Settings {
+    /// What suits a metric. Inner products want a graph of more links, less pruned: what is near by inner product may be far.
+    #[must_use]
+    pub fn for_metric(metric: super::Metric) -> Self {
+        let inner = metric == super::Metric::Dot;
+        Self {
+            degree: if inner { 64 } else { 32 },
+            build_effort: if inner { 200 } else { 128 },
+            alpha: if inner { 1.5 } else { 1.1 },
+            entries: 256,
+            least_rows: 4096,
+            seed: 1,
+            threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) for a number out of its range.
+    pub fn check(&self) -> crate::Result<()> {
+        let wrong = |name, found: String, expected: &str| Err(crate::Error::setting(name, found, expected));
+        if !(2..=1024).contains(&self.degree) {
+            return wrong("degree", self.degree.to_string(), "2 to 1024");
+        }
+        if !(8..=4096).contains(&self.build_effort) {
+            return wrong("build-effort", self.build_effort.to_string(), "8 to 4096");
+        }
+        if !(1.0..=4.0).contains(&self.alpha) {
+            return wrong("alpha", self.alpha.to_string(), "1 to 4");
+        }
+        if !(1..=1 << 16).contains(&self.entries) {
+            return wrong("entries", self.entries.to_string(), "1 to 65536");
+        }
+        if self.threads == 0 {
+            return wrong("threads", self.threads.to_string(), "at least 1");
+        }
+        Ok(())
+    }
+}
+
+/// Rows that a thread takes at a time.
+const SHARE: usize = 64;
+
+/// The links of all rows, shape `[rows, degree]`, from their codes (those of squared distances).
+pub(super) fn link(codes: &[u8], stride: usize, dim: usize, settings: &Settings) -> Vec<u32> {
+    let (rows, degree) = (codes.len() / stride, settings.degree);
+    let mut links: Vec<u32> = (0..rows as u32).flat_map(|row| std::iter::repeat_n(row, degree)).collect();
+    let most = (rows / 50).max(256);
+    let mut done = 1;
+    while done < rows {
+        let batch = done.min(most).min(rows - done);
+        let (old, new) = links.split_at_mut(done * degree);
+        let graph = Graph { codes, stride, links: old, degree, entries: settings.entries };
+        let mut back = neighbours(&graph, &mut new[..batch * degree], dim, settings);
+        back.sort_unstable();
+        for row in linked_back(&graph, &back, dim, settings) {
+            links[row[0] as usize * degree..][..degree].copy_from_slice(&row[1..]);
+        }
+        done += batch;
+    }
+    links
+}
+
+/// Chooses the links of the rows behind the graph; returns them turned round: who is linked, by whom.
+fn neighbours(graph: &Graph<'_>, new: &mut [u32], dim: usize, settings: &Settings) -> Vec<(u32, u32)> {
+    let (first, degree) = (graph.rows(), graph.degree);
+    let back = Mutex::new(Vec::with_capacity(new.len()));
+    let shares = Mutex::new(new.chunks_mut(SHARE * degree).enumerate());
+    on_threads(settings.threads, || {
+        let (mut walker, mut chooser, mut own) = (Walker::new(dim), Chooser::new(dim), Vec::new());
+        while let Some((share, links)) = lock(&shares).next() {
+            for (at, links) in links.chunks_exact_mut(degree).enumerate() {
+                let row = (first + share * SHARE + at) as u32;
+                walker.query.set_row(graph.code(row));
+                graph.walk(&mut walker, settings.build_effort);
+                chooser.candidates.clear();
+                chooser.candidates.extend(walker.pool.found());
+                chooser.choose(graph, degree, settings.alpha);
+                for (link, &chosen) in links.iter_mut().zip(&chooser.chosen) {
+                    *link = chosen;
+                    own.push((chosen, row));
+                }
+            }
+        }
+        lock(&back).append(&mut own);
+    });
+    back.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The new links of the rows that were chosen (sorted): each the row's number, then its links.
+fn linked_back(graph: &Graph<'_>, back: &[(u32, u32)], dim: usize, settings: &Settings) -> Vec<Vec<u32>> {
+    let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
+    let shares = Mutex::new(groups.chunks(SHARE));
+    let changed = Mutex::new(Vec::with_capacity(groups.len()));
+    on_threads(settings.threads, || {
+        let (mut walker, mut chooser, mut own) = (Walker::new(dim), Chooser::new(dim), Vec::new());
+        while let Some(share) = lock(&shares).next() {
+            for group in share {
+                let row = group[0].0;
+                walker.ids.clear();
+                walker.ids.extend(graph.links(row));
+                walker.ids.extend(group.iter().map(|&(_, from)| from));
+                if walker.ids.len() > graph.degree {
+                    walker.query.set_row(graph.code(row));
+                    walker.score(graph.codes);
+                    chooser.candidates.clear();
+                    chooser.candidates.extend(walker.scores.iter().copied().zip(walker.ids.iter().copied()));
+                    chooser.candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                    chooser.choose(graph, graph.degree, settings.alpha);
+                    walker.ids.clone_from(&chooser.chosen);
+                }
+                walker.ids.resize(graph.degree, row);
+                own.push(std::iter::once(row).chain(walker.ids.iter().copied()).collect());
+            }
+        }
+        lock(&changed).append(&mut own);
+    });
+    changed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Chooses neighbours among candidates.
+struct Chooser {
+    /// Distances to the row and rows, the nearest first.
+    candidates: Vec<(f32, u32)>,
+    chosen: Vec<u32>,
+    query: Query,
+    ids: Vec<u32>,
+    distances: Vec<f32>,
+}
+
+impl Chooser {
+    fn new(dim: usize) -> Self {
+        let query = Query::new(dim);
+        Self { candidates: Vec::new(), chosen: Vec::new(), query, ids: Vec::new(), distances: Vec::new() }
+    }
+
+    /// Chooses at most `limit` of the candidates. A chosen one is compared at once with all that are left behind it.
+    fn choose(&mut self, graph: &Graph<'_>, limit: usize, alpha: f32) {
+        self.chosen.clear();
+        while self.chosen.len() < limit && !self.candidates.is_empty() {
+            let (_, nearest) = self.candidates.remove(0);
+            self.chosen.push(nearest);
+            self.query.set_row(graph.code(nearest));
+            self.ids.clear();
+            self.ids.extend(self.candidates.iter().map(|candidate| candidate.1));
+            self.distances.resize(self.ids.len(), 0.0);
+            self.query.score(graph.codes, &self.ids, &mut self.distances);
+            let mut distances = self.distances.iter();
+            self.candidates.retain(|&(own, _)| distances.next().is_none_or(|&between| alpha * between >= own));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Runs the same work on several threads, this one among them.
+pub(super) fn on_threads(threads: usize, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(&work);
+        }
+        work();
+    });
+}

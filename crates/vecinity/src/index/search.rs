@@ -1,0 +1,303 @@
+//! Searching a segment: the planner, the scan, the walk, and the exact scores of the short list.
+
+use super::graph::{BLOCK, Walker};
+use super::segment::{Segment, prepared};
+use super::{Metric, threads_for};
+use std::sync::Mutex;
+use vecinity_kernel::codes::prefetch;
+use vecinity_kernel::vector::{dot, squared_distance};
+
+/// One found vector.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbor {
+    /// Its key.
+    pub key: u64,
+    /// Its score; [`Metric`] says what it means and whether larger is nearer.
+    pub score: f32,
+}
+
+/// Rows that may be answers: a bit each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    pub(super) bits: Vec<u64>,
+    pub(super) count: usize,
+}
+
+impl Rows {
+    /// The rows of a segment whose key passes.
+    pub fn of(segment: &Segment, keep: impl Fn(u64) -> bool) -> Self {
+        let word = |keys: &[u64]| keys.iter().rev().fold(0, |word, &key| word << 1 | u64::from(keep(key)));
+        let bits: Vec<u64> = segment.keys().chunks(64).map(word).collect();
+        Self { count: bits.iter().map(|word| word.count_ones() as usize).sum(), bits }
+    }
+
+    /// How many pass.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether a row passes.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn contains(&self, row: usize) -> bool {
+        self.bits[row / 64] >> (row % 64) & 1 == 1
+    }
+
+    pub(super) fn remove(&mut self, row: usize) -> bool {
+        let passed = self.contains(row);
+        self.bits[row / 64] &= !(1 << (row % 64));
+        self.count -= usize::from(passed);
+        passed
+    }
+
+    /// The rows that pass both.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        let bits: Vec<u64> = self.bits.iter().zip(&other.bits).map(|(a, b)| a & b).collect();
+        Self { count: bits.iter().map(|word| word.count_ones() as usize).sum(), bits }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        self.bits.iter().enumerate().flat_map(|(at, &word)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                (left != 0).then(|| {
+                    let bit = left.trailing_zeros();
+                    left &= left - 1;
+                    at as u32 * 64 + bit
+                })
+            })
+        })
+    }
+}
+
+/// What a thread needs to search, kept from one question to the next.
+#[derive(Debug)]
+pub struct Scratch {
+    walker: Walker,
+    asked: Vec<f32>,
+    centred: Vec<f32>,
+    pub(super) short: Vec<(f32, u64)>,
+}
+
+impl Scratch {
+    /// For vectors of `dim` values.
+    #[must_use]
+    pub fn new(dim: usize) -> Self {
+        Self { walker: Walker::new(dim), asked: Vec::new(), centred: Vec::new(), short: Vec::new() }
+    }
+}
+
+impl Segment {
+    /// The `limit` vectors nearest to `query` (shape `[dim]`), the nearest first, equal scores by key.
+    ///
+    /// * `effort`: candidates of the walk, see [`tuned`](super::tune); at least one and a half times `limit` is used.
+    /// * `pass`: the rows that may be answers. How many pass decides between a walk, of which those are kept, and a scan of
+    ///   just those; a walk that meets too few is followed by the scan.
+    ///
+    /// # Panics
+    /// If `query` has not `dim` values, or `scratch` is for vectors of another length.
+    #[must_use]
+    pub fn search(
+        &self,
+        scratch: &mut Scratch,
+        query: &[f32],
+        limit: usize,
+        effort: usize,
+        pass: Option<&Rows>,
+    ) -> Vec<Neighbor> {
+        self.shortlist(scratch, query, limit, effort, pass);
+        scored(self.metric(), &scratch.short)
+    }
+
+    /// [`Segment::search`] by a scan of all codes: what a walk is measured with is the exact search; this is nearly that.
+    ///
+    /// # Panics
+    /// As [`Segment::search`].
+    #[must_use]
+    pub fn scan(&self, scratch: &mut Scratch, query: &[f32], limit: usize, pass: Option<&Rows>) -> Vec<Neighbor> {
+        self.ask(scratch, query);
+        let limit = limit.min(pass.map_or(self.len(), Rows::count));
+        self.scan_codes(scratch, reranked(limit, 0), pass);
+        self.rerank(scratch, limit, reranked(limit, 0), None);
+        scored(self.metric(), &scratch.short)
+    }
+
+    /// [`Segment::search`] for many queries, shape `[q, dim]`, on several threads: one answer each, in their order.
+    ///
+    /// # Panics
+    /// If `dim` does not divide `queries.len()`.
+    #[must_use]
+    pub fn search_batch(
+        &self,
+        queries: &[f32],
+        limit: usize,
+        effort: usize,
+        pass: Option<&Rows>,
+        threads: usize,
+    ) -> Vec<Vec<Neighbor>> {
+        assert!(queries.len().is_multiple_of(self.dim()), "queries must have the shape [q, dim]");
+        let mut answers = vec![Vec::new(); queries.len() / self.dim()];
+        let shares = Mutex::new(queries.chunks(16 * self.dim()).zip(answers.chunks_mut(16)));
+        super::build::on_threads(threads.max(1), || {
+            let mut scratch = Scratch::new(self.dim());
+            loop {
+                let share = shares.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+                let Some((queries, answers)) = share else { break };
+                for (query, answer) in queries.chunks_exact(self.dim()).zip(answers) {
+                    *answer = self.search(&mut scratch, query, limit, effort, pass);
+                }
+            }
+        });
+        drop(shares);
+        answers
+    }
+
+    /// Leaves the answer in the scratch: distances and keys.
+    pub(super) fn shortlist(
+        &self,
+        scratch: &mut Scratch,
+        query: &[f32],
+        limit: usize,
+        effort: usize,
+        pass: Option<&Rows>,
+    ) {
+        self.ask(scratch, query);
+        let passing = pass.map_or(self.len(), Rows::count);
+        let limit = limit.min(passing);
+        let effort = effort.max(limit + limit / 2);
+        if let Some(graph) = self.graph() {
+            // As deep as the wanted number of passing rows is expected to lie.
+            let depth = (effort as f64 * self.len() as f64 / passing.max(1) as f64).ceil() as usize;
+            // A row that is followed has about half of its links scored; a scan scores all that pass.
+            if depth.saturating_mul(self.degree()) / 2 < passing {
+                graph.walk(&mut scratch.walker, depth);
+                // All nearest rows up to a depth are known: if enough of them pass, those are the nearest that pass, however
+                // the filter and the query hang together. If not, the scan has the last word.
+                if self.rerank(scratch, limit, reranked(limit, effort), pass) {
+                    return;
+                }
+            }
+        }
+        self.scan_codes(scratch, reranked(limit, 0), pass);
+        self.rerank(scratch, limit, reranked(limit, 0), None);
+    }
+
+    fn ask(&self, scratch: &mut Scratch, query: &[f32]) {
+        assert_eq!(query.len(), self.dim(), "the query must have the shape [dim]");
+        prepared(query, self.metric(), &mut scratch.asked);
+        if self.metric() == Metric::Dot {
+            scratch.walker.query.set(&scratch.asked);
+            scratch.walker.query.constant = 0.0;
+        } else {
+            scratch.centred.clear();
+            scratch.centred.extend(scratch.asked.iter().zip(self.mean()).map(|(value, mean)| value - mean));
+            scratch.walker.query.set(&scratch.centred);
+        }
+    }
+
+    /// Leaves the nearest `count` passing rows by their codes in the pool.
+    fn scan_codes(&self, scratch: &mut Scratch, count: usize, pass: Option<&Rows>) {
+        let walker = &mut scratch.walker;
+        walker.pool.reset(count);
+        let offer = |walker: &mut Walker, first: usize, length: usize| {
+            walker.scores.resize(walker.scores.len().max(BLOCK), 0.0);
+            walker.query.score_from(self.codes(), first, &mut walker.scores[..length]);
+            for (part, scores) in walker.scores[..length].chunks(16).enumerate() {
+                // Most are above the bar: sixteen are looked at together.
+                let bar = walker.pool.bar();
+                if !scores.iter().fold(false, |below, &score| below | (score < bar)) {
+                    continue;
+                }
+                for (at, &score) in scores.iter().enumerate() {
+                    let row = first + part * 16 + at;
+                    if score < walker.pool.bar() && pass.is_none_or(|pass| pass.contains(row)) {
+                        walker.pool.offer(score, row as u32);
+                    }
+                }
+            }
+        };
+        match pass {
+            // Few pass: those alone are read.
+            Some(pass) if pass.count() < self.len() / 4 => {
+                let mut rows = pass.iter();
+                loop {
+                    walker.ids.clear();
+                    walker.ids.extend(rows.by_ref().take(BLOCK));
+                    if walker.ids.is_empty() {
+                        break;
+                    }
+                    walker.score(self.codes());
+                    walker.pool.offer_all(&walker.scores, walker.ids.iter().copied());
+                }
+            }
+            _ => {
+                for first in (0..self.len()).step_by(BLOCK) {
+                    offer(walker, first, BLOCK.min(self.len() - first));
+                }
+            }
+        }
+    }
+
+    /// Scores the nearest `count` passing rows of the pool exactly and keeps the best `limit`; whether there are as many.
+    fn rerank(&self, scratch: &mut Scratch, limit: usize, count: usize, pass: Option<&Rows>) -> bool {
+        let Scratch { walker, asked, short, .. } = scratch;
+        walker.ids.clear();
+        let passing =
+            walker.pool.found().map(|(_, row)| row).filter(|&row| pass.is_none_or(|p| p.contains(row as usize)));
+        walker.ids.extend(passing.take(count));
+        for &row in walker.ids.iter().take(AHEAD) {
+            prefetch(self.vector(row as usize));
+        }
+        short.clear();
+        for (at, &row) in walker.ids.iter().enumerate() {
+            if let Some(&next) = walker.ids.get(at + AHEAD) {
+                prefetch(self.vector(next as usize));
+            }
+            short.push((distance(self.metric(), asked, self.vector(row as usize)), self.keys()[row as usize]));
+        }
+        nearest(short, limit);
+        short.len() == limit
+    }
+}
+
+/// Vectors asked for ahead of the one that is scored.
+const AHEAD: usize = 8;
+
+/// Candidates that are scored exactly.
+fn reranked(limit: usize, effort: usize) -> usize {
+    3 * limit + effort / 8
+}
+
+/// Keeps the nearest `limit`, in order.
+pub(super) fn nearest(short: &mut Vec<(f32, u64)>, limit: usize) {
+    short.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    short.truncate(limit);
+}
+
+/// The order of a metric as a distance, from prepared vectors: smaller is nearer.
+pub(super) fn distance(metric: Metric, query: &[f32], row: &[f32]) -> f32 {
+    match metric {
+        Metric::Euclidean => squared_distance(query, row),
+        Metric::Cosine | Metric::Dot => 0.0 - dot(query, row),
+    }
+}
+
+/// Distances as scores of the metric.
+pub(super) fn scored(metric: Metric, short: &[(f32, u64)]) -> Vec<Neighbor> {
+    let score = |distance: f32| match metric {
+        Metric::Cosine => (0.0 - distance).clamp(-1.0, 1.0),
+        Metric::Dot => 0.0 - distance,
+        Metric::Euclidean => distance.sqrt(),
+    };
+    short.iter().map(|&(distance, key)| Neighbor { key, score: score(distance) }).collect()
+}
+
+/// Threads for a batch of queries.
+#[must_use]
+pub fn batch_threads(queries: usize) -> usize {
+    // A query costs about what reading 256 KiB costs.
+    threads_for(queries << 18)
+}

@@ -1,0 +1,136 @@
+//! A recall instead of knobs: the least effort that reaches it, found on some queries, measured on others.
+
+use super::search::{Neighbor, Scratch};
+use super::{Exact, Segment, Tuned, threads_for};
+use crate::rng::Rng;
+use std::time::Instant;
+
+/// How far below the last true score a found one may be and still count, as a share of its size: exact scores of the same
+/// row differ in their last bits.
+const SAME: f32 = 1e-5;
+
+/// Queries, and for each the key that it is the vector of, if any: it is no answer to itself.
+#[derive(Debug, Clone, Default)]
+pub struct Queries {
+    /// Shape `[q, dim]`.
+    pub values: Vec<f32>,
+    /// Shape `[q]`, or empty.
+    pub own: Vec<u64>,
+}
+
+/// What an effort gives.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Measured {
+    /// Candidates of the walk.
+    pub effort: usize,
+    /// The share of the true nearest that were found.
+    pub recall: f64,
+    /// Queries.
+    pub queries: usize,
+    /// Queries a second, one after the other on one thread.
+    pub per_second: f64,
+    /// Queries a second in a batch, on all threads of the machine.
+    pub batch_per_second: f64,
+    /// Half of the queries took at most this long, in microseconds.
+    pub median_us: f64,
+    /// All but one of a hundred took at most this long, in microseconds.
+    pub p99_us: f64,
+}
+
+/// At most `count` of the segment's own vectors as queries.
+#[must_use]
+pub fn sample(segment: &Segment, count: usize, seed: u64) -> Queries {
+    let mut rows: Vec<usize> = (0..segment.len()).collect();
+    Rng::new(seed, 1).shuffle(&mut rows);
+    rows.truncate(count);
+    let own = rows.iter().map(|&row| segment.keys()[row]).collect();
+    Queries { values: rows.iter().flat_map(|&row| segment.vector(row)).copied().collect(), own }
+}
+
+/// The least effort of a rising series whose recall of the nearest `limit` on half of the queries is at least `target`;
+/// the recall it is stored with is that of the other half.
+///
+/// # Panics
+/// If the queries have not the segment's `dim`.
+#[must_use]
+pub fn tune(segment: &Segment, queries: &Queries, target: f64, limit: usize) -> Tuned {
+    let [first, second] = halves(queries, segment.dim());
+    let truth = Truth::new(segment, &first, limit);
+    let mut effort = limit.max(1) + limit / 2;
+    while effort < segment.len() && truth.recall(&run(segment, &first, limit, effort).0) < target {
+        effort = (effort + 1).max(effort * 6 / 5);
+    }
+    let recall = Truth::new(segment, &second, limit).recall(&run(segment, &second, limit, effort).0);
+    Tuned { effort, target, recall, queries: second.values.len() / segment.dim() }
+}
+
+/// Recall against the exact search, and times.
+///
+/// # Panics
+/// If the queries have not the segment's `dim`.
+#[must_use]
+pub fn measure(segment: &Segment, queries: &Queries, limit: usize, effort: usize) -> Measured {
+    let (answers, mut times) = run(segment, queries, limit, effort);
+    let recall = Truth::new(segment, queries, limit).recall(&answers);
+    times.sort_unstable_by(f64::total_cmp);
+    let at = |share: usize| {
+        times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).map_or(0.0, |t| t * 1e6)
+    };
+    let start = Instant::now();
+    let _ = std::hint::black_box(segment.search_batch(&queries.values, limit, effort, None, threads_for(usize::MAX)));
+    let batch_per_second = times.len() as f64 / start.elapsed().as_secs_f64().max(1e-9);
+    let per_second = times.len() as f64 / times.iter().sum::<f64>().max(1e-9);
+    Measured { effort, recall, queries: times.len(), per_second, batch_per_second, median_us: at(50), p99_us: at(99) }
+}
+
+fn halves(queries: &Queries, dim: usize) -> [Queries; 2] {
+    let half = queries.values.len() / dim / 2;
+    let (a, b) = queries.values.split_at(half * dim);
+    let (own_a, own_b) = queries.own.split_at(half.min(queries.own.len()));
+    [(a, own_a), (b, own_b)].map(|(values, own)| Queries { values: values.to_vec(), own: own.to_vec() })
+}
+
+/// Answers without the query itself, and seconds.
+fn run(segment: &Segment, queries: &Queries, limit: usize, effort: usize) -> (Vec<Vec<Neighbor>>, Vec<f64>) {
+    let mut scratch = Scratch::new(segment.dim());
+    let asked = limit + usize::from(!queries.own.is_empty());
+    let one = |(at, query): (usize, &[f32])| {
+        let start = Instant::now();
+        let mut found = segment.search(&mut scratch, query, asked, effort, None);
+        let time = start.elapsed().as_secs_f64();
+        found.retain(|found| queries.own.get(at) != Some(&found.key));
+        found.truncate(limit);
+        (found, time)
+    };
+    queries.values.chunks_exact(segment.dim()).enumerate().map(one).unzip()
+}
+
+/// The true nearest.
+struct Truth {
+    /// How many there are for each query, and the score of the last of them.
+    last: Vec<(usize, f32)>,
+    larger_is_nearer: bool,
+}
+
+impl Truth {
+    fn new(segment: &Segment, queries: &Queries, limit: usize) -> Self {
+        let own: Vec<Option<usize>> = queries.own.iter().map(|&key| segment.row_of(key)).collect();
+        let keep = |query: usize, id: crate::TokenId| own.get(query).is_none_or(|&own| own != Some(id.row()));
+        let exact = Exact::new(segment.vectors(), segment.dim(), segment.metric());
+        let found = exact.nearest_batch(&queries.values, limit, &keep);
+        let last = found.iter().map(|hits| (hits.len(), hits.last().map_or(0.0, |hit| hit.score))).collect();
+        Self { last, larger_is_nearer: segment.metric().larger_is_nearer() }
+    }
+
+    /// The share of the true nearest that were found; rows of equal scores stand for each other.
+    fn recall(&self, answers: &[Vec<Neighbor>]) -> f64 {
+        let (mut found, mut wanted) = (0, 0);
+        for (answer, &(count, last)) in answers.iter().zip(&self.last) {
+            let margin = SAME * last.abs().max(1.0);
+            let near = |score: f32| if self.larger_is_nearer { score >= last - margin } else { score <= last + margin };
+            found += answer.iter().filter(|answer| near(answer.score)).count().min(count);
+            wanted += count;
+        }
+        if wanted == 0 { 1.0 } else { found as f64 / wanted as f64 }
+    }
+}
