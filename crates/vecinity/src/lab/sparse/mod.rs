@@ -233,12 +233,11 @@ mod tests {
             assert!(hr > 0.6, "{} {hr}", arm.name);
             assert!(arm.seeds.iter().any(|row| row.steps.is_some()), "{}", arm.name);
         }
-        let costs = [cost::measure(100, 8, 3), cost::of_data(&problem)];
-        assert!(
-            costs
-                .iter()
-                .all(|cost| cost.losses_apart < 1e-4 && cost.apart < 0.1 && cost.dense.bytes > cost.table.bytes)
-        );
+        let costs = [cost::measure(2_000, 6, 3), cost::of_data(&problem)];
+        for cost in &costs {
+            assert!(cost.losses_apart < 1e-3 && cost.apart < 0.2, "{cost:?}");
+        }
+        assert!(costs[0].dense.bytes > 5.0 * costs[0].table.bytes, "{:?}", costs[0]);
         // Every seed of a page has its row, and the page has both pictures.
         let costs: Vec<Cost> = cost::GROWTH.iter().map(|_| costs[0].clone()).chain([costs[1].clone()]).collect();
         let page = page(&problem, &options(1), &costs, &one);

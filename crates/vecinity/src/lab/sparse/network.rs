@@ -286,7 +286,8 @@ mod tests {
         }
         table.settle();
         let most = dense.weights().iter().zip(table.weights()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(most < 1e-4, "{most}");
+        // Forty steps of at most 0.01 each.
+        assert!(most < 2e-3, "{most}");
         assert_eq!(frozen.weights(), start);
         assert!(start.iter().zip(dense.weights()).any(|(a, b)| (a - b).abs() > 0.01));
         let query = Query { owner: 0, history: vec![1, 2, 3], targets: vec![4], event: 0 };
