@@ -16,6 +16,7 @@
 //! | [`eval`] | embeddings and a test set | figures with intervals |
 //! | [`baselines`] | the same test set | what a model has to beat |
 //! | [`recommend`] | histories | a measured recommender: the recipe, the figures, the verdict |
+//! | [`market`] | click sessions and listings | what a marketplace needs |
 //! | [`cluster`] | vectors | groups of near ones |
 //! | [`diff`] | two models | what changed, and whether it may be deployed |
 //! | [`report`] | a model and its figures | `report.html` |
@@ -42,6 +43,7 @@ pub mod formats;
 pub mod histories;
 pub mod id;
 pub mod index;
+pub mod market;
 pub mod metadata;
 pub mod model_dir;
 pub mod models;

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod add;
 mod cluster;
 mod compare;
 mod completions;
@@ -10,6 +11,7 @@ mod evaluate;
 mod export;
 mod import;
 mod inspect;
+mod lab;
 mod neighbors;
 mod outlier;
 mod phrases;
@@ -19,6 +21,7 @@ mod report;
 mod similarity;
 mod train;
 mod tune;
+mod types;
 mod verify;
 mod why;
 mod word2vec;
@@ -46,6 +49,9 @@ pub(crate) enum Command {
     Import(import::Import),
     Export(export::Export),
     Compare(compare::Compare),
+    Types(types::Types),
+    Add(add::Add),
+    Lab(lab::Lab),
     Cluster(cluster::Cluster),
     Report(report::Report),
     Diff(diff::Diff),
@@ -75,6 +81,9 @@ impl Command {
             Self::Import(command) => command.run(output),
             Self::Export(command) => command.run(output),
             Self::Compare(command) => command.run(output),
+            Self::Types(command) => command.run(output),
+            Self::Add(command) => command.run(output),
+            Self::Lab(command) => command.run(output),
             Self::Cluster(command) => command.run(output),
             Self::Diff(command) => command.run(output),
             Self::Report(command) => command.run(output),

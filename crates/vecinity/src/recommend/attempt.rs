@@ -29,6 +29,13 @@ impl Attempt {
     }
 }
 
+/// The training part of a fold as a corpus: with goals and groups, if they are known.
+pub(super) fn corpus(histories: &Histories, fold: &Fold, min_count: u64) -> Result<Corpus> {
+    let (items, train) = (histories.items(), &fold.train);
+    let corpus = Corpus::from_sequences(items, train.iter(), train.weights(), min_count)?;
+    Ok(corpus.with_outcomes(items, train.iter(), train.outcomes(), histories.groups()))
+}
+
 /// Trains vectors on a fold, chooses their recipe (without a blend) by some of its questions, and asks them all.
 ///
 /// * `choosing`: how many questions, at most, the recipe is chosen by; `asking`: how many are asked then.
@@ -44,8 +51,7 @@ pub fn attempt(
     asking: usize,
     observe: &mut dyn FnMut(&Progress) -> Control,
 ) -> Result<Attempt> {
-    let train = &fold.train;
-    let corpus = Corpus::from_sequences(histories.items(), train.iter(), train.weights(), config.data.min_count)?;
+    let corpus = corpus(histories, fold, config.data.min_count)?;
     let fitted = config.model.fit_by_epoch(&corpus, &config.train, None, observe, &mut |_| Ok(()), None)?;
     let (ordered, threads) = (histories.ordered(), config.train.threads);
     let rows = corpus.vocab().rows_of(histories.items());

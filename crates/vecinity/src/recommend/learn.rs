@@ -10,6 +10,7 @@
 //! A stopped run goes on where its checkpoint says: the tables in training, the best so far, and the
 //! choices already made ([`Note`]) are in it.
 
+use super::attempt::corpus;
 use super::choose::{Choice, Trial, beyond_chance, choose, sample};
 use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::{OnItems, Recommender};
@@ -120,7 +121,7 @@ pub fn learn(histories: &Histories, config: &Config, watch: &mut dyn Watch) -> R
     if let Some(resumed) = watch.resume(&run.identity)? {
         run.resumed = Some((run.note(&resumed)?, resumed));
     }
-    let holdout = config.evaluate.holdout.unwrap_or(if histories.ordered() { Holdout::Last } else { Holdout::Basket });
+    let holdout = config.evaluate.holdout.unwrap_or_else(|| Holdout::usual(histories));
     if holdout == Holdout::None {
         return run.without_holdout(watch);
     }
@@ -285,8 +286,7 @@ impl Run<'_> {
     }
 
     fn corpus(&self, fold: &Fold) -> Result<Corpus> {
-        let train = &fold.train;
-        Corpus::from_sequences(self.histories.items(), train.iter(), train.weights(), self.config.data.min_count)
+        corpus(self.histories, fold, self.config.data.min_count)
     }
 
     /// The checkpoint of a stopped run, if it is of the stage that this note belongs to.
