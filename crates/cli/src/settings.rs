@@ -14,9 +14,9 @@ use vecinity::corpus::{BadUtf8, Tokens, expand};
 use vecinity::eval::recommend::Holdout;
 use vecinity::events;
 use vecinity::histories::Repeats;
-use vecinity::models::ModelConfig;
 use vecinity::models::word2vec::{Architecture, CbowGradient, Objective, Sharing};
 use vecinity::models::youtube::LossKind;
+use vecinity::models::{ModelConfig, airbnb};
 
 /// The names of all flags of [`Settings`]: what the environment may set too, as `VECINITY_NAME`.
 pub(crate) fn names() -> Vec<String> {
@@ -150,6 +150,25 @@ pub(crate) struct Events {
     /// A pause of at least this long begins a new sequence, such as 30m.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     session_gap: Option<Duration>,
+    /// The kind of event that a session ends in (booked, bought): every click of the session learns it, however far away.
+    /// Sessions are those of the session column then.
+    #[arg(long, value_name = "EVENT")]
+    global_context: Option<String>,
+    /// The column of the items' markets, of --metadata or of the events: noise is drawn from the market of a click too.
+    #[arg(long, value_name = "COLUMN")]
+    local_negatives: Option<String>,
+    /// The kind of event by which a request is rejected: the item becomes a negative of the clicks of its session.
+    #[arg(long, value_name = "EVENT")]
+    reject: Option<String>,
+    /// Leave out clicks that were looked at for less, such as 30s (the time to the next event of the session).
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    min_dwell: Option<Duration>,
+    /// Learn sessions that end in the goal this many times in an epoch [default: 1].
+    #[arg(long, value_name = "N")]
+    oversample: Option<u32>,
+    /// How many negatives are drawn from the market of a click [default: 5].
+    #[arg(long, value_name = "N")]
+    market_negatives: Option<usize>,
     /// What to do with an item that comes again in a history: first (only its first time counts), collapse (repeats in
     /// a row count once) or keep.
     #[arg(long, value_parser = crate::choices::choice(&Repeats::ALL))]
@@ -269,7 +288,8 @@ impl Settings {
         let file = self.config.as_deref().map(File::read).transpose()?;
         let named = file.as_ref().filter(|_| files.is_empty()).map(File::files);
         let files = named.as_deref().unwrap_or(files);
-        let told = self.kind.or(all.then_some(Kind::Set)).or_else(|| file.as_ref().and_then(File::kind));
+        let market = self.events.of_market().then_some(Kind::Sequence);
+        let told = self.kind.or(all.then_some(Kind::Set)).or(market).or_else(|| file.as_ref().and_then(File::kind));
         let (kind, guessed_kind) = match told {
             Some(kind) => (kind, false),
             None if self.learning.model == Some(Model::Youtube) || self.is_table(files)? => (Kind::Sequence, true),
@@ -292,6 +312,7 @@ impl Settings {
         let mut config = match file {
             Some(file) => file.over_profile(kind)?,
             None if network => Config::network(),
+            None if self.events.of_market() && kind == Kind::Sequence => Config::listings(),
             None => Config::profile(kind),
         };
         if network && !matches!(config.model, ModelConfig::Youtube(_)) {
@@ -301,6 +322,10 @@ impl Settings {
         if matches!(config.model, ModelConfig::Youtube(_)) && kind != Kind::Sequence {
             let expected = "skipgram or cbow: a network learns what comes next, from --kind sequence";
             return Err(Error::setting("model", "youtube", expected).into());
+        }
+        if self.events.of_market() && !matches!(config.model, ModelConfig::Airbnb(_)) {
+            let expected = "nothing of the kind for this model; they are for --kind sequence with skip-gram";
+            return Err(Error::setting("global_context, local_negatives, reject, min_dwell", "given", expected).into());
         }
         config.data.kind = kind;
         if !files.is_empty() {
@@ -416,11 +441,14 @@ impl Settings {
             }
             config.model = Config::profile(Kind::Sequence).model;
         }
+        if all && matches!(config.model, ModelConfig::Airbnb(_)) {
+            return Err(Error::setting("window", "all", "a number: sessions are sequences").into());
+        }
         if all && matches!(config.model, ModelConfig::Word2vec(_)) {
             config.model = Config::profile(Kind::Set).model;
         }
         match &mut config.model {
-            ModelConfig::Word2vec(model) => {
+            ModelConfig::Word2vec(model) | ModelConfig::Airbnb(airbnb::Config { plain: model, .. }) => {
                 if let Some(window) = &flags.window {
                     let number = window.parse();
                     model.window = number.map_err(|_| Error::setting("window", window, "a number, or 'all'"))?;
@@ -500,12 +528,36 @@ impl Settings {
 }
 
 impl Events {
+    /// Whether a flag asks for the listing model.
+    fn of_market(&self) -> bool {
+        self.global_context.is_some()
+            || self.local_negatives.is_some()
+            || self.reject.is_some()
+            || self.min_dwell.is_some()
+            || self.oversample.is_some()
+            || self.market_negatives.is_some()
+    }
+
     pub(crate) fn apply(&self, config: &mut Config) {
         let data = &mut config.data;
         data.format = self.format.or(data.format);
         set(&mut data.columns, self.columns.as_ref());
         if !self.events.is_empty() {
             data.events.clone_from(&self.events);
+        }
+        let told = |flag: &Option<String>, setting: &mut Option<String>| *setting = flag.clone().or(setting.take());
+        told(&self.global_context, &mut data.global_context);
+        told(&self.local_negatives, &mut data.local_negatives);
+        told(&self.reject, &mut data.reject);
+        data.min_dwell = self.min_dwell.map(|dwell| dwell.as_secs()).or(data.min_dwell);
+        if let ModelConfig::Airbnb(model) = &mut config.model {
+            model.global_context &= data.global_context.is_some();
+            model.reject &= data.reject.is_some();
+            set(&mut model.local_negatives, self.market_negatives.as_ref());
+            if data.local_negatives.is_none() {
+                model.local_negatives = 0;
+            }
+            set(&mut model.oversample, self.oversample.as_ref());
         }
         data.session_gap = self.session_gap.map(|gap| gap.as_secs()).or(data.session_gap);
         set(&mut data.repeats, self.repeats.as_ref());

@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::eval::recommend::Holdout;
 use crate::events;
 use crate::histories::Repeats;
-use crate::models::{ModelConfig, item2vec, word2vec, youtube};
+use crate::models::{ModelConfig, airbnb, item2vec, word2vec, youtube};
 use crate::train::Settings;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -75,6 +75,18 @@ pub struct Data {
     /// A pause of at least so many seconds begins a new sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_gap: Option<u64>,
+    /// The kind of event that a session ends in (booked, bought): the global context of its clicks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub global_context: Option<String>,
+    /// The column of the items' markets, of the metadata or of the events: negatives are drawn from the market too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_negatives: Option<String>,
+    /// The kind of event by which a host rejects a guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reject: Option<String>,
+    /// Clicks that were looked at for fewer seconds are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_dwell: Option<u64>,
     /// What to do with an item that comes again in a history.
     pub repeats: Repeats,
     /// Learn more from events of more weight.
@@ -116,6 +128,10 @@ impl Default for Data {
             columns: events::Named::default(),
             events: Vec::new(),
             session_gap: None,
+            global_context: None,
+            local_negatives: None,
+            reject: None,
+            min_dwell: None,
             repeats: Repeats::default(),
             weighted: false,
             bad_rows: events::BadRows::default(),
@@ -225,6 +241,20 @@ impl Config {
         config
     }
 
+    /// The starting point for sessions that end in a goal, of items in markets ([`airbnb`]).
+    ///
+    /// Clicks on both sides are contexts, as in the paper: what is asked is which items are alike. Repeats say what was liked.
+    #[must_use]
+    pub fn listings() -> Self {
+        let mut config = Self::profile(Kind::Sequence);
+        config.data.repeats = Repeats::Collapse;
+        if let ModelConfig::Word2vec(plain) = config.model {
+            let plain = word2vec::Config { directed: false, ..plain };
+            config.model = ModelConfig::Airbnb(airbnb::Config { plain, ..airbnb::Config::default() });
+        }
+        config
+    }
+
     /// Reads a configuration file over the profile of the kind of data it names, or of text.
     ///
     /// # Errors
@@ -268,6 +298,7 @@ impl Config {
             (Kind::Set, Some(Holdout::Last | Holdout::Time(_) | Holdout::Random(_)), None) => events::Grouping::Owner,
             (Kind::Set, ..) => events::Grouping::Basket,
             (.., Some(gap)) => events::Grouping::Gap(std::time::Duration::from_secs(gap)),
+            _ if matches!(self.model, ModelConfig::Airbnb(_)) => events::Grouping::Session,
             _ => events::Grouping::Owner,
         };
         events::Options {
@@ -313,6 +344,9 @@ mod tests {
             std::fs::write(&path, config.to_toml()).unwrap();
             assert_eq!(Config::read(&path).unwrap(), config, "{}", config.to_toml());
         }
+        let path = folder.path().join("listings");
+        std::fs::write(&path, Config::listings().to_toml()).unwrap();
+        assert_eq!(Config::read(&path).unwrap(), Config::listings());
         let path = folder.path().join("network");
         std::fs::write(&path, Config::network().to_toml()).unwrap();
         assert_eq!(Config::read(&path).unwrap(), Config::network());

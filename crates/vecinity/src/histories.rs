@@ -9,6 +9,10 @@
 //!
 //! May import: `vocab`, `error`.  Used by: `corpus`.
 
+mod outcomes;
+
+pub use outcomes::Outcomes;
+
 use crate::error::{Error, Result};
 use crate::vocab::Vocab;
 use foldhash::fast::FixedState;
@@ -220,11 +224,15 @@ pub struct Histories {
     repeats: Repeats,
     weighted: bool,
     traced: bool,
+    outcomes: Option<Outcomes>,
+    groups: Option<Vec<u32>>,
 }
 
 /// One history.
 #[derive(Debug, Clone)]
 pub struct History<'a> {
+    /// Its number, from 0.
+    pub row: usize,
     /// Whose it is.
     pub owner: &'a str,
     /// Its items in order, rows of [`Histories::items`].
@@ -260,7 +268,15 @@ impl Histories {
         if !whole {
             return Err(Error::data("the parts of the histories disagree", "this is a bug, please report it"));
         }
-        Ok(Self { parts, columns_of_items: Vec::new(), repeats: Repeats::default(), weighted: false, traced: false })
+        Ok(Self {
+            parts,
+            columns_of_items: Vec::new(),
+            repeats: Repeats::default(),
+            weighted: false,
+            traced: false,
+            outcomes: None,
+            groups: None,
+        })
     }
 
     /// Small data in memory: `(owner, items)` in order, without times.
@@ -303,6 +319,38 @@ impl Histories {
     #[must_use]
     pub fn learned_with(self, repeats: Repeats, weighted: bool) -> Self {
         Self { weighted: weighted && self.parts.weight.is_some(), repeats, ..self }
+    }
+
+    /// The same histories with what became of them, one outcome a history.
+    ///
+    /// # Panics
+    /// If there are not as many outcomes as histories.
+    #[must_use]
+    pub fn with_outcomes(self, outcomes: Outcomes) -> Self {
+        assert_eq!(outcomes.len(), self.len(), "one outcome a history");
+        Self { outcomes: Some(outcomes), ..self }
+    }
+
+    /// The same histories with the group of each item (its market); `u32::MAX`: in none.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as items.
+    #[must_use]
+    pub fn with_groups(self, groups: Vec<u32>) -> Self {
+        assert_eq!(groups.len(), self.items().len(), "one group an item");
+        Self { groups: Some(groups), ..self }
+    }
+
+    /// What became of each history, if that is known.
+    #[must_use]
+    pub fn outcomes(&self) -> Option<&Outcomes> {
+        self.outcomes.as_ref()
+    }
+
+    /// The group of each item, if items have groups; `u32::MAX`: in none.
+    #[must_use]
+    pub fn groups(&self) -> Option<&[u32]> {
+        self.groups.as_deref()
     }
 
     /// What is done with repeats when histories are learned from.
@@ -464,6 +512,10 @@ impl Histories {
                 Values::Numbers(values) => numbers(&mut hasher, values.as_slice(), f32::to_le_bytes),
             }
         }
+        if let Some(outcomes) = &self.outcomes {
+            outcomes.hash(&mut hasher);
+        }
+        numbers(&mut hasher, self.groups.as_deref().unwrap_or(&[]), u32::to_le_bytes);
         hasher.update(&[self.repeats as u8, u8::from(self.weighted), u8::from(self.parts.ordered)]);
         hasher.finalize().to_hex().to_string()
     }
@@ -477,6 +529,7 @@ impl Histories {
         let ends = self.parts.ends.as_slice();
         let events = if row == 0 { 0 } else { ends[row - 1] as usize }..ends[row] as usize;
         History {
+            row,
             owner: self.parts.owners.get(row),
             items: &self.parts.item.as_slice()[events.clone()],
             times: self.parts.time.as_ref().map(|time| &time.as_slice()[events.clone()]),

@@ -16,6 +16,7 @@
 //! | [`eval`] | embeddings and a test set | figures with intervals |
 //! | [`baselines`] | the same test set | what a model has to beat |
 //! | [`recommend`] | histories | a measured recommender: the recipe, the figures, the verdict |
+//! | [`market`] | click sessions and listings | what a marketplace needs |
 //! | [`cluster`] | vectors | groups of near ones |
 //! | [`map`] | vectors | a picture of them |
 //! | [`diff`] | two models | what changed, and whether it may be deployed |
@@ -46,6 +47,7 @@ pub mod id;
 pub mod index;
 pub mod lab;
 pub mod map;
+pub mod market;
 pub mod metadata;
 pub mod model_dir;
 pub mod models;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 29] = [
+const PLAN: [(&str, &[&str]); 30] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
@@ -39,6 +39,7 @@ const PLAN: [(&str, &[&str]); 29] = [
         ],
     ),
     ("map", &["embeddings", "index"]),
+    ("market", &["embeddings", "histories", "index", "metadata", "vocab"]),
     ("metadata", &["vocab"]),
     (
         "model_dir",

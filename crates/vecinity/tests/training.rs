@@ -207,6 +207,8 @@ impl Probe {
             rng: Rng::new(seed, 0),
             rate,
             loss: Loss::default(),
+            goal: None,
+            refused: &[],
         };
         model.train(sequence, &mut step, &mut M::Scratch::default());
     }

@@ -16,11 +16,14 @@ use vecinity::{Error, publish};
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Only the baskets.
-    #[arg(long, conflicts_with = "words")]
+    #[arg(long, conflicts_with_all = ["words", "stays"])]
     items: bool,
     /// Only the text.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "stays")]
     words: bool,
+    /// Only the marketplace: sessions that end in bookings, listings in markets (made up).
+    #[arg(long)]
+    stays: bool,
     /// The folder for data and models.
     #[arg(short, long, default_value = "vecinity-demo", value_name = "FOLDER")]
     output: PathBuf,
@@ -30,6 +33,10 @@ const BASKETS: &[u8] = include_bytes!("../../../../data/demo/baskets.txt.gz");
 const ITEMS: &[u8] = include_bytes!("../../../../data/demo/items.tsv");
 const FACTBOOK: &[u8] = include_bytes!("../../../../data/demo/factbook.txt.gz");
 const QUESTIONS: &[u8] = include_bytes!("../../../../data/demo/factbook-questions.txt");
+const STAYS: &[u8] = include_bytes!("../../../../data/demo/stays-events.tsv.gz");
+const LISTINGS: &[u8] = include_bytes!("../../../../data/demo/stays-listings.tsv");
+const GUESTS: &[u8] = include_bytes!("../../../../data/demo/stays-guests.tsv");
+const TYPES: &[u8] = include_bytes!("../../../../data/demo/stays-types.toml");
 const SOURCES: &[u8] = include_bytes!("../../../../data/demo/README.md");
 
 /// What to say, and the command to run.
@@ -122,6 +129,73 @@ const WORD_STEPS: [Step; 6] = [
     ("Hand the vectors on to any other tool.", &["export", "words.model", "--format", "word2vec", "-o", "words.vec"]),
 ];
 
+const STAY_STEPS: [Step; 4] = [
+    (
+        "8,000 sessions of a made-up marketplace. Every click learns the listing that its session ended in, and listings of its own \
+         market as negatives. Then bookings of the last days are asked for, beside simple recommenders.",
+        &[
+            "train",
+            "events.tsv",
+            "-o",
+            "stays.model",
+            "--kind",
+            "sequence",
+            "--columns",
+            "session=session,item=listing,event=event,time=time",
+            "--metadata",
+            "listings.tsv",
+            "--global-context",
+            "booked",
+            "--local-negatives",
+            "market",
+            "--reject",
+            "rejected",
+            "--dim",
+            "32",
+            "--epochs",
+            "20",
+        ],
+    ),
+    (
+        "Similar listings: the same market, and what guests weigh up against each other.",
+        &["neighbors", "stays.model", "532", "57", "-k", "4"],
+    ),
+    (
+        "Listings that nobody has clicked yet get the mean of the three nearest of their kind.",
+        &[
+            "add",
+            "stays.model",
+            "--metadata",
+            "listings.tsv",
+            "--place",
+            "x,y",
+            "--same",
+            "market,room_type",
+            "--range",
+            "price",
+        ],
+    ),
+    (
+        "Which types of guests book which types of listings? Rejections by hosts are learned, too.",
+        &[
+            "types",
+            "events.tsv",
+            "--columns",
+            "user=guest,item=listing,event=event,time=time",
+            "--listings",
+            "listings.tsv",
+            "--users",
+            "guests.tsv",
+            "--rules",
+            "types.toml",
+            "--reject",
+            "rejected",
+            "-o",
+            "types.model",
+        ],
+    ),
+];
+
 /// A command line of the demo, parsed as the user's would be.
 #[derive(Debug, Parser)]
 #[command(name = "vecinity")]
@@ -135,6 +209,14 @@ impl Demo {
         let folder = &self.output;
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
         write(folder, "README.md", SOURCES)?;
+        if self.stays {
+            write(folder, "events.tsv", &unpack(STAYS, folder)?)?;
+            for (name, bytes) in [("listings.tsv", LISTINGS), ("guests.tsv", GUESTS), ("types.toml", TYPES)] {
+                write(folder, name, bytes)?;
+            }
+            walk("Stays", &STAY_STEPS, folder, output)?;
+            return Ok(());
+        }
         if !self.words {
             write(folder, "baskets.txt", &unpack(BASKETS, folder)?)?;
             write(folder, "items.tsv", ITEMS)?;
@@ -168,7 +250,7 @@ fn walk(title: &str, steps: &[Step], folder: &Path, output: Output) -> Result<()
 
 /// Names of files of the demo are put into its folder.
 fn place(word: &str, folder: &Path) -> String {
-    let is_file = [".txt", ".tsv", ".model", ".vec"].iter().any(|ending| word.ends_with(ending));
+    let is_file = [".txt", ".tsv", ".toml", ".model", ".vec"].iter().any(|ending| word.ends_with(ending));
     if is_file { folder.join(word).display().to_string() } else { word.to_owned() }
 }
 

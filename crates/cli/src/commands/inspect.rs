@@ -12,8 +12,8 @@ use vecinity::corpus::{Corpus, Report, Source, expand};
 use vecinity::error::{grouped, shown};
 use vecinity::eval::recommend::Holdout;
 use vecinity::model_dir::{Manifest, Model, Origin, Outputs};
-use vecinity::models::ModelConfig;
 use vecinity::models::youtube::{self, LossKind};
+use vecinity::models::{ModelConfig, airbnb, word2vec};
 use vecinity::vocab::Vocab;
 
 /// Look at data or a model: what is it, what would be trained, is it intact.
@@ -170,8 +170,7 @@ pub(super) fn dry_run_of_items(items: &Items, output: Output) -> Result<()> {
         let top: Vec<_> = plan.most_frequent.iter().map(|(t, n)| format!("{} {}", shown(t), grouped(*n))).collect();
         writeln!(to, "top     {}", top.join(" · "))?;
         writeln!(to, "model   {}", describe(config))?;
-        let default = if histories.ordered() { Holdout::Last } else { Holdout::Basket };
-        let holdout = config.evaluate.holdout.unwrap_or(default);
+        let holdout = config.evaluate.holdout.unwrap_or_else(|| Holdout::usual(histories));
         writeln!(to, "judged  by holding out: {holdout} (--holdout says otherwise)")?;
         writeln!(
             to,
@@ -194,10 +193,8 @@ fn describe(config: &Config) -> String {
         train.dim, train.epochs, train.learning_rate, train.subsample, train.seed
     );
     match &config.model {
-        ModelConfig::Word2vec(m) => format!(
-            "{:?} {:?}, window {}, {} negatives (exponent {}), {common}",
-            m.model, m.loss, m.window, m.negatives, m.noise_exponent
-        ),
+        ModelConfig::Word2vec(m) => windows(m, &common),
+        ModelConfig::Airbnb(m) => format!("{}; {}", windows(&m.plain, &common), m.added()),
         ModelConfig::Item2vec(m) => {
             format!("sets, every pair, {} negatives (exponent {}), {common}", m.negatives, m.noise_exponent)
         }
@@ -215,12 +212,21 @@ fn describe(config: &Config) -> String {
     }
 }
 
+fn windows(model: &word2vec::Config, common: &str) -> String {
+    format!(
+        "{:?} {:?}, window {}, {} negatives (exponent {}), {common}",
+        model.model, model.loss, model.window, model.negatives, model.noise_exponent
+    )
+}
+
 /// A rough guess from the multiply-adds of the training block at 30 GFLOP/s a thread.
 fn seconds(config: &Config, vocab: &Vocab, sequences: usize) -> f64 {
     let keep = vecinity::train::survival(vocab, config.train.subsample);
     let kept: f64 = keep.iter().zip(vocab.counts()).map(|(k, &n)| k * n as f64).sum();
     let pairs = match &config.model {
-        ModelConfig::Word2vec(m) => (m.window + 1) as f64 * (1 + m.negatives) as f64,
+        ModelConfig::Word2vec(m) | ModelConfig::Airbnb(airbnb::Config { plain: m, .. }) => {
+            (m.window + 1) as f64 * (1 + m.negatives) as f64
+        }
         ModelConfig::Item2vec(m) => {
             let mean = kept / sequences.max(1) as f64;
             mean.max(1.0) * 2.0 + m.negatives as f64 * 2.0

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod add;
 mod cluster;
 mod compare;
 mod completions;
@@ -25,6 +26,7 @@ mod serve;
 mod similarity;
 mod train;
 mod tune;
+mod types;
 mod verify;
 mod why;
 mod word2vec;
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Export(export::Export),
     Compare(compare::Compare),
     Index(index::Index),
+    Types(types::Types),
+    Add(add::Add),
     Cluster(cluster::Cluster),
     #[cfg(feature = "server")]
     Map(map::Map),
@@ -90,6 +94,8 @@ impl Command {
             Self::Export(command) => command.run(output),
             Self::Compare(command) => command.run(output),
             Self::Index(command) => command.run(output),
+            Self::Types(command) => command.run(output),
+            Self::Add(command) => command.run(output),
             Self::Cluster(command) => command.run(output),
             Self::Diff(command) => command.run(output),
             Self::Lab(command) => command.run(output),

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use vecinity::config::{Config, Kind};
 use vecinity::embeddings::Which;
 use vecinity::formats::{self, Format};
-use vecinity::models::ModelConfig;
 use vecinity::models::word2vec::{Architecture, Objective};
 use vecinity::train::Control;
 use vecinity::{Error, publish};
@@ -180,7 +179,7 @@ fn configure(flags: &Flags<'_>) -> Result<Config, Error> {
     config.train.threads = flags.number("threads", 12)?;
     config.train.learning_rate = flags.number("alpha", if cbow { 0.05 } else { 0.025 })?;
     config.train.check()?;
-    if let ModelConfig::Word2vec(model) = &mut config.model {
+    if let Some(model) = config.model.word2vec_mut() {
         model.model = if cbow { Architecture::Cbow } else { Architecture::SkipGram };
         model.loss = if hs { Objective::Hs } else { Objective::Ns };
         model.window = flags.number("window", 5)?;

@@ -275,7 +275,7 @@ impl Merger<'_> {
             hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
         }
         let fingerprint = hasher.finalize().to_hex().to_string();
-        Ok(Corpus { vocab, tokens, ends, chances: None, side: None, fingerprint, report })
+        Ok(Corpus { vocab, tokens, ends, chances: None, side: None, outcomes: None, groups: None, fingerprint, report })
     }
 }
 

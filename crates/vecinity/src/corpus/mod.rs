@@ -29,7 +29,7 @@ pub use text::BadUtf8;
 pub use tokens::Tokens;
 
 use crate::error::{Error, Result};
-use crate::histories::{Numbers, Side};
+use crate::histories::{Numbers, Outcomes, Side};
 use crate::id::TokenId;
 use crate::vocab::Vocab;
 
@@ -46,6 +46,10 @@ pub struct Corpus {
     chances: Option<Vec<f32>>,
     /// What stands beside the tokens.
     side: Option<Side>,
+    /// What became of each sequence, in rows of the vocabulary, if that is known.
+    outcomes: Option<Outcomes>,
+    /// The group (market) of each row of the vocabulary, if rows have groups; `u32::MAX`: in none.
+    groups: Option<Vec<u32>>,
     fingerprint: String,
     report: Report,
 }
@@ -122,7 +126,67 @@ impl Corpus {
             hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
         }
         let fingerprint = hasher.finalize().to_hex().to_string();
-        Ok(Self { vocab, tokens: tokens.into(), ends: ends.into(), chances, side: None, fingerprint, report })
+        let (outcomes, groups) = (None, None);
+        Ok(Self {
+            vocab,
+            tokens: tokens.into(),
+            ends: ends.into(),
+            chances,
+            side: None,
+            outcomes,
+            groups,
+            fingerprint,
+            report,
+        })
+    }
+
+    /// The same corpus with what became of its sequences, and with the groups of its tokens.
+    ///
+    /// * `items` and `sequences`: those that [`Corpus::from_sequences`] was given;
+    /// * `outcomes`: one a sequence; `groups`: one an item, `u32::MAX` for none.
+    #[must_use]
+    pub fn with_outcomes<'a>(
+        mut self,
+        items: &Vocab,
+        sequences: impl Iterator<Item = &'a [u32]>,
+        outcomes: Option<&Outcomes>,
+        groups: Option<&[u32]>,
+    ) -> Self {
+        let rows = self.vocab.rows_of(items);
+        let row = |item: u32| Some(rows[item as usize]).filter(|&row| row != u32::MAX);
+        if let Some(groups) = groups {
+            let mut of_rows = vec![u32::MAX; self.vocab.len()];
+            for (item, &group) in groups.iter().enumerate() {
+                if let Some(row) = row(item as u32) {
+                    of_rows[row as usize] = group;
+                }
+            }
+            self.groups = Some(of_rows);
+        }
+        if let Some(outcomes) = outcomes {
+            let mut kept = Outcomes::default();
+            for (number, sequence) in sequences.enumerate() {
+                // Sequences without any token are not in the corpus.
+                if sequence.iter().any(|&item| row(item).is_some()) {
+                    let refused: Vec<u32> = outcomes.refused(number).iter().filter_map(|&item| row(item)).collect();
+                    kept.push(outcomes.goal(number).and_then(row), &refused);
+                }
+            }
+            self.outcomes = Some(kept);
+        }
+        self
+    }
+
+    /// What became of each sequence, in rows of the vocabulary, if that is known.
+    #[must_use]
+    pub fn outcomes(&self) -> Option<&Outcomes> {
+        self.outcomes.as_ref()
+    }
+
+    /// The group (market) of each row of the vocabulary, if rows have groups; `u32::MAX`: in none.
+    #[must_use]
+    pub fn groups(&self) -> Option<&[u32]> {
+        self.groups.as_deref()
     }
 
     /// The tokens that occur, with their counts in this corpus.

@@ -208,7 +208,7 @@ impl Cutter {
             self.same += u64::from(self.has_time && pause == 0);
             let cut = self.has_time
                 && match self.grouping {
-                    Grouping::Owner => false,
+                    Grouping::Owner | Grouping::Session => false,
                     Grouping::Gap(gap) => pause as u128 >= gap.as_millis(),
                     Grouping::Basket => pause > 0,
                 };

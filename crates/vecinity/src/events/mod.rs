@@ -79,6 +79,8 @@ pub enum Grouping {
     Owner,
     /// As `Owner`, but a pause of at least this long begins a new one.
     Gap(Duration),
+    /// All events of a session in the order of time; of a user, if there is no column of sessions.
+    Session,
     /// The events of a session, basket or order (a column), as a set; without such a column those of a
     /// user at the same time; without times too, all of a user.
     Basket,

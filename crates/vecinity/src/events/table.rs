@@ -165,7 +165,8 @@ pub(super) struct Table {
     wanted: Vec<String>,
     /// Whether each of `events` is wanted.
     is_wanted: Vec<bool>,
-    basket: bool,
+    /// Owners are sessions, where both are known.
+    of_sessions: bool,
     report: Report,
 }
 
@@ -184,7 +185,7 @@ impl Table {
             translations: Vec::new(),
             wanted: options.events.clone(),
             is_wanted: Vec::new(),
-            basket: options.grouping == super::Grouping::Basket,
+            of_sessions: matches!(options.grouping, super::Grouping::Basket | super::Grouping::Session),
             report: Report::default(),
         }
     }
@@ -240,7 +241,7 @@ impl Table {
         let has = self.has.unwrap_or_default();
         let lines_before = self.owner_counts.len() as u32;
         // The owner of a basket is its session; otherwise it is the user, if there is one.
-        let by_session = has.session && (self.basket || !has.user);
+        let by_session = has.session && (self.of_sessions || !has.user);
         if self.translations.len() <= batch.thread {
             self.translations.resize(batch.thread + 1, Default::default());
         }

@@ -1,6 +1,8 @@
-//! A model with another recipe: the same vectors, asked in another way.
+//! A model with another recipe (the same vectors, asked in another way), or with more tokens.
 
-use super::{BLEND, Model, RECIPE, REPORT, read_blend, save};
+use super::{BLEND, Manifest, Model, NewModel, Outputs, RECIPE, REPORT, SKIPPED, TRAINING, read_blend, save};
+use crate::baselines::Sparse;
+use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
 use crate::publish::{self, Staging};
 use crate::recommend::{Pair, Recipe};
@@ -51,6 +53,46 @@ impl Model {
         staging.publish()?;
         self.manifest = manifest;
         Ok(())
+    }
+
+    /// Writes the model with more tokens behind its own to `path`, where an older model is replaced in one step. Figures,
+    /// recipe and settings stay: they were measured without the new tokens. Tables of a blend say nothing about those.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the first tokens are not those of the model; otherwise as [`NewModel::save`].
+    pub fn save_with(&self, larger: &Embeddings, path: &Path) -> Result<Manifest> {
+        let same = self.embeddings.vocab().iter().all(|(id, token, _)| larger.vocab().get(token) == Some(id));
+        if !same || self.manifest.outputs == Outputs::Nodes {
+            let what = "these vectors do not go on where the model ends".to_owned();
+            return Err(Error::data(
+                what,
+                "give the model's own tokens first; a model of hierarchical softmax has none to add",
+            ));
+        }
+        let text = |name: &str| {
+            let file = self.path.join(name);
+            let there = self.manifest.files.contains_key(name);
+            if there { std::fs::read_to_string(&file).map_err(Error::io(file, "read")) } else { Ok(String::new()) }
+        };
+        let blended: Vec<Sparse> = (self.blended.iter())
+            .map(|table| {
+                let mut table = table.clone();
+                let end = table.ends.last().copied().unwrap_or(0);
+                table.ends.resize(larger.len(), end);
+                table
+            })
+            .collect();
+        let model = NewModel {
+            tower: self.tower.as_ref(),
+            config: self.config.as_ref(),
+            origin: self.manifest.origin.clone(),
+            recipe: self.recipe.as_ref().map(|recipe| (recipe, blended.as_slice())),
+            metrics: self.metrics.as_ref(),
+            skipped: text(SKIPPED)?,
+            training: text(TRAINING)?,
+            ..NewModel::imported(larger, "")
+        };
+        model.save(path)
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! May import: `deep`, `eval`, `histories`, `train`, `corpus`, `vocab`, `embeddings`, `rng`, `error`.
 
+pub mod airbnb;
 pub mod item2vec;
 pub mod word2vec;
 pub mod youtube;
@@ -23,6 +24,8 @@ use vecinity_kernel::SharedRows;
 pub enum ModelConfig {
     /// Sequences with a window: skip-gram and CBOW.
     Word2vec(word2vec::Config),
+    /// Sessions with goals, in markets.
+    Airbnb(airbnb::Config),
     /// Sets without order: every pair.
     Item2vec(item2vec::Config),
     /// Histories: a tower of layers makes user vectors of them.
@@ -64,8 +67,26 @@ impl ModelConfig {
     pub fn family(&self) -> &'static str {
         match self {
             Self::Word2vec(_) => "word2vec",
+            Self::Airbnb(_) => "airbnb",
             Self::Item2vec(_) => "item2vec",
             Self::Youtube(_) => "youtube",
+        }
+    }
+
+    /// The settings of skip-gram and CBOW, if the model has them.
+    #[must_use]
+    pub fn word2vec(&self) -> Option<&word2vec::Config> {
+        match self {
+            Self::Word2vec(config) | Self::Airbnb(airbnb::Config { plain: config, .. }) => Some(config),
+            Self::Item2vec(_) | Self::Youtube(_) => None,
+        }
+    }
+
+    /// As [`ModelConfig::word2vec`], to be changed.
+    pub fn word2vec_mut(&mut self) -> Option<&mut word2vec::Config> {
+        match self {
+            Self::Word2vec(config) | Self::Airbnb(airbnb::Config { plain: config, .. }) => Some(config),
+            Self::Item2vec(_) | Self::Youtube(_) => None,
         }
     }
 
@@ -145,6 +166,9 @@ impl ModelConfig {
         let trained = match self {
             Self::Word2vec(config) => {
                 fit(&word2vec::Word2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, tables)
+            }
+            Self::Airbnb(config) => {
+                fit(&airbnb::Airbnb::new(config, corpus)?, corpus, settings, from, observe, save, tables)
             }
             Self::Item2vec(config) => {
                 fit(&item2vec::Item2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, tables)

@@ -121,7 +121,7 @@ pub fn learn(histories: &Histories, config: &Config, watch: &mut dyn Watch) -> R
     if let Some(resumed) = watch.resume(&run.identity)? {
         run.resumed = Some((run.note(&resumed)?, resumed));
     }
-    let holdout = config.evaluate.holdout.unwrap_or(if histories.ordered() { Holdout::Last } else { Holdout::Basket });
+    let holdout = config.evaluate.holdout.unwrap_or_else(|| Holdout::usual(histories));
     if holdout == Holdout::None {
         return run.without_holdout(watch);
     }

@@ -11,10 +11,11 @@ use crate::models::youtube::{Contexts, Known};
 use crate::models::{Tower, User};
 use crate::vocab::Vocab;
 
-/// What is learned from a fold: its sequences, with what the model reads beside them.
+/// What is learned from a fold: its sequences, with goals and groups, if they are known, and what the model reads beside them.
 pub(super) fn corpus(histories: &Histories, config: &Config, fold: &Fold) -> Result<Corpus> {
     let (train, items) = (&fold.train, histories.items());
     let corpus = Corpus::from_sequences(items, train.iter(), train.weights(), config.data.min_count)?;
+    let corpus = corpus.with_outcomes(items, train.iter(), train.outcomes(), histories.groups());
     let (columns, any) = config.model.reads();
     let Some(events) = train.traced().filter(|_| any) else { return Ok(corpus) };
     let rows = corpus.vocab().rows_of(items);

@@ -31,7 +31,7 @@ use crate::embeddings::Matrix;
 use crate::error::{counted, grouped, shown};
 use crate::index::Hit;
 use crate::metadata::Metadata;
-use crate::models::ModelConfig;
+use crate::models::{ModelConfig, word2vec};
 use crate::recommend::{MetricsFile, Pair, Recipe};
 use crate::vocab::Vocab;
 use charts::{Marked, curve, scatter};
@@ -202,15 +202,8 @@ fn facts(page: &mut Page, subject: &Subject<'_>) {
     }
     if let Some(config) = subject.config {
         let model = match &config.model {
-            ModelConfig::Word2vec(model) => format!(
-                "{:?}, {:?}, window {}{}, {} negatives (exponent {})",
-                model.model,
-                model.loss,
-                model.window,
-                if model.directed { " behind" } else { "" },
-                model.negatives,
-                model.noise_exponent
-            ),
+            ModelConfig::Word2vec(model) => windows(model),
+            ModelConfig::Airbnb(model) => format!("{}; {}", windows(&model.plain), model.added()),
             ModelConfig::Item2vec(model) => {
                 format!("sets, every pair, {} negatives (exponent {})", model.negatives, model.noise_exponent)
             }
@@ -245,6 +238,19 @@ fn facts(page: &mut Page, subject: &Subject<'_>) {
         escape(&subject.created.replace('T', " at ")),
         foreign(subject.name)
     ));
+}
+
+/// Skip-gram or CBOW in words.
+fn windows(model: &word2vec::Config) -> String {
+    format!(
+        "{:?}, {:?}, window {}{}, {} negatives (exponent {})",
+        model.model,
+        model.loss,
+        model.window,
+        if model.directed { " behind" } else { "" },
+        model.negatives,
+        model.noise_exponent
+    )
 }
 
 #[cfg(test)]

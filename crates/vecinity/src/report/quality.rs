@@ -46,6 +46,7 @@ fn how(evaluation: &Evaluation) -> String {
         Holdout::Time(_) => "what happened after an instant",
         Holdout::Basket => "one item of held-out baskets",
         Holdout::Random(_) => "one event of some histories, drawn at random",
+        Holdout::Goal(_) => "the goals of the last sessions that reached one",
         Holdout::None => "nothing",
     };
     let (queries, catalogue) = evaluation.rows.first().map_or((0, 0), |row| (row.test.queries, row.test.catalogue));

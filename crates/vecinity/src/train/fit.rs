@@ -331,7 +331,16 @@ struct Worker<'a, M: Model> {
 
 impl<'a, M: Model> Worker<'a, M> {
     fn new(run: &'a Run<'a, M>, input: &'a SharedRows, output: &'a SharedRows) -> Self {
-        let step = Step { input, output, block: Block::new(), rng: Rng::new(0, 0), rate: 0.0, loss: Loss::default() };
+        let step = Step {
+            input,
+            output,
+            block: Block::new(),
+            rng: Rng::new(0, 0),
+            rate: 0.0,
+            loss: Loss::default(),
+            goal: None,
+            refused: &[],
+        };
         Self { run, step, scratch: M::Scratch::default(), kept: Vec::with_capacity(CHUNK), drawn: Vec::new() }
     }
 
@@ -356,7 +365,13 @@ impl<'a, M: Model> Worker<'a, M> {
                 tokens = &self.drawn;
             }
             run.subsample.apply(tokens, &mut self.step.rng, &mut self.kept);
-            if self.kept.len() > 1 {
+            if let Some(outcomes) = run.corpus.outcomes() {
+                self.step.goal = outcomes.goal(sequence);
+                self.step.refused = outcomes.refused(sequence);
+            }
+            // One token is enough where something is known about its sequence.
+            let told = self.step.goal.is_some() || !self.step.refused.is_empty();
+            if self.kept.len() > 1 || (self.kept.len() == 1 && told) {
                 run.model.train(&self.kept, &mut self.step, &mut self.scratch);
             }
             (start, sequence) = (end, sequence + 1);

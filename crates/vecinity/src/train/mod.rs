@@ -50,6 +50,6 @@ pub trait Model: Sync {
         true
     }
 
-    /// Learns from one sequence: `sequence` holds at least two ids, after subsampling.
+    /// Learns from one sequence: `sequence` holds at least two ids, after subsampling, or one if its goal or a refusal is known.
     fn train(&self, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Self::Scratch);
 }

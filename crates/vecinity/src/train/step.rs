@@ -19,6 +19,10 @@ pub struct Step<'t> {
     pub rate: f32,
     /// What was lost so far.
     pub loss: Loss,
+    /// The token that the sequence ended in (a booking), if that is known.
+    pub goal: Option<u32>,
+    /// Tokens that were refused in the sequence.
+    pub refused: &'t [u32],
 }
 
 /// The loss per (input, target) pair, from a sample of the blocks.

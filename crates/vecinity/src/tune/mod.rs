@@ -197,7 +197,7 @@ pub fn tune(histories: &Histories, config: &Config, options: &Options, watch: &m
     if !config.model.outputs_are_tokens() {
         return Err(Error::setting("loss", "hs", "ns: a tree has no output vectors of items to recommend by"));
     }
-    let holdout = config.evaluate.holdout.unwrap_or(if histories.ordered() { Holdout::Last } else { Holdout::Basket });
+    let holdout = config.evaluate.holdout.unwrap_or_else(|| Holdout::usual(histories));
     let Split { valid, .. } = Split::new(histories, holdout)?;
     if valid.queries.is_empty() {
         let what = format!("--holdout {holdout} leaves nothing to choose settings by: {} histories", histories.len());

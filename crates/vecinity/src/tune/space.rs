@@ -291,7 +291,7 @@ fn usual_of(config: &Config) -> Vec<Wanted> {
         ("noise_exponent", "-0.5,0,0.25,0.5,0.75,1"),
     ]);
     match &config.model {
-        ModelConfig::Word2vec(_) => {
+        ModelConfig::Word2vec(_) | ModelConfig::Airbnb(_) => {
             usual.push(("window", "2,3,5,10,20"));
             if config.data.kind == Kind::Sequence {
                 usual.extend([("directed", "false,true"), ("shrink_windows", "false,true")]);

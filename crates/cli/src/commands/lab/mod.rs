@@ -1,5 +1,6 @@
 //! `vecinity lab`: questions about embeddings, answered by experiments on the given data.
 
+mod airbnb;
 mod items;
 
 use crate::output::Output;
@@ -24,6 +25,7 @@ enum Question {
     /// One network whose first layer is computed dense and as a table, with growing catalogues; learned from a random start, and
     /// from vectors that were trained before.
     Sparse(items::Items),
+    Airbnb(Box<airbnb::Airbnb>),
 }
 
 impl Lab {
@@ -31,6 +33,7 @@ impl Lab {
         match self.question {
             Question::Activation(items) => items.run("activation", vecinity::lab::activation, output),
             Question::Sparse(items) => items.run("sparse", vecinity::lab::sparse, output),
+            Question::Airbnb(question) => question.run(output),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The way of items: events become histories, histories a measured recommender.
 
-use super::{Conduct, Done, How, Titles, example};
+use super::{Conduct, Done, How, Titles, example, listings};
 use crate::figures;
 use crate::output::Output;
 use crate::settings::Settings;
@@ -13,6 +13,7 @@ use vecinity::corpus::{Source, expand};
 use vecinity::error::{grouped, shown};
 use vecinity::events::{self, Report};
 use vecinity::histories::Histories;
+use vecinity::market::Summary;
 use vecinity::model_dir::{self, NewModel, Origin};
 use vecinity::models::ModelConfig;
 use vecinity::recommend::{EpochReport, Evaluation, Learned, Stage, Watch, learn};
@@ -27,6 +28,8 @@ pub(crate) struct Items {
     pub(crate) kind: String,
     /// Why contexts on both sides are learned from, if nobody said so.
     order: Option<String>,
+    /// What the sessions of a marketplace are, if it is one.
+    sessions: Option<Summary>,
 }
 
 impl Items {
@@ -43,6 +46,11 @@ impl Items {
         let work = beside.map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }).map(Path::to_owned);
         let mut config = config;
         let (mut histories, mut report) = events::read(&sources, &config.events(work.clone()))?;
+        let mut sessions = None;
+        if matches!(config.model, ModelConfig::Airbnb(_)) {
+            let (made, summary) = listings::sessions_of(histories, &config, &sources, work.clone())?;
+            (histories, sessions) = (made, Some(summary));
+        }
         let mut kind = "as told".to_owned();
         if guessed_kind {
             kind = reason(config.data.kind, &report);
@@ -83,7 +91,7 @@ impl Items {
             if report.files == 1 { "" } else { "s" },
             begun.elapsed().as_secs_f64()
         ));
-        let items = Self { config, histories, report, kind, order };
+        let items = Self { config, histories, report, kind, order, sessions };
         items.say(output);
         Ok(items)
     }
@@ -241,6 +249,16 @@ pub(crate) fn describe(items: &Items) -> Vec<(&'static str, String)> {
             grouped(report.longest)
         ),
     ));
+    if let Some(summary) = items.sessions {
+        let Summary { sessions, booked, clicks, short, rejected } = summary;
+        let [sessions, booked, clicks, short, rejected] =
+            [sessions, booked, clicks, short, rejected].map(|number| grouped(number as u64));
+        let short = if short == "0" { String::new() } else { format!(" ({short} short ones left out)") };
+        lines.push((
+            "market",
+            format!("{sessions} sessions of {clicks} clicks{short} · {booked} end in the goal · {rejected} rejections"),
+        ));
+    }
     lines.push(("kind", format!("{}   {}", items.config.data.kind.name(), items.kind)));
     if let Some(why) = &items.order {
         lines.push(("order", format!("{why}; --directed true learns what comes next only")));

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `text` | lines of text become word vectors |
 //! | `items` | events become a measured recommender |
+//! | `listings` | events of a marketplace become sessions with goals and markets |
 //! | `conduct` | progress, Ctrl-C, checkpoints: what both have in common |
 
 mod conduct;
 mod items;
+mod listings;
 mod text;
 
 use crate::output::Output;

@@ -1,6 +1,7 @@
 //! Which events are held out.
 
 use crate::error::{Error, Result};
+use crate::histories::Histories;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,6 +19,8 @@ pub enum Holdout {
     /// `random:5%`: of this share of the owners one event, drawn at random, is test; of another such
     /// share validation.
     Random(f64),
+    /// The goals (bookings) of this share of the histories that end in one, the last in time; the share before is validation.
+    Goal(f64),
     /// `none`: everything is learned from, nothing is measured.
     None,
 }
@@ -31,12 +34,28 @@ pub enum Cut {
     At(i64),
 }
 
+impl Holdout {
+    /// What is held out if nobody says so: goals where they are known, else the last events, or an item of every set.
+    #[must_use]
+    pub fn usual(histories: &Histories) -> Self {
+        match histories.outcomes() {
+            Some(_) => Self::Goal(0.1),
+            None if histories.ordered() => Self::Last,
+            None => Self::Basket,
+        }
+    }
+}
+
 impl FromStr for Holdout {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::setting("holdout", text, "last, time, time:0.1, time:2026-11-01, basket, random, random:5% or none")
+            Error::setting(
+                "holdout",
+                text,
+                "last, time, time:0.1, time:2026-11-01, basket, random, random:5%, goal or none",
+            )
         };
         let (name, value) = text.split_once(':').map_or((text, None), |(name, value)| (name, Some(value)));
         let share = |default: f64| match value {
@@ -51,6 +70,7 @@ impl FromStr for Holdout {
             ("last", None) => Ok(Self::Last),
             ("basket", None) => Ok(Self::Basket),
             ("none", None) => Ok(Self::None),
+            ("goal", _) => share(0.1).map(Self::Goal),
             ("random", _) => share(0.05).map(Self::Random),
             ("time", Some(value)) if value.matches('-').count() == 2 => {
                 let day = format!("{}T00:00:00Z", value.trim());
@@ -74,6 +94,7 @@ impl fmt::Display for Holdout {
                 write!(f, "time:{}", &humantime::format_rfc3339_seconds(at).to_string()[..10])
             }
             Self::Basket => f.write_str("basket"),
+            Self::Goal(share) => write!(f, "goal:{share}"),
             Self::Random(share) => write!(f, "random:{share}"),
             Self::None => f.write_str("none"),
         }
@@ -106,6 +127,7 @@ mod tests {
             ("time:2026-11-01", Holdout::Time(Cut::At(day))),
             ("basket", Holdout::Basket),
             ("random:0.05", Holdout::Random(0.05)),
+            ("goal:0.1", Holdout::Goal(0.1)),
             ("none", Holdout::None),
         ] {
             assert_eq!(text.parse::<Holdout>().unwrap(), holdout);

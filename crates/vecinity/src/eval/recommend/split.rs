@@ -12,6 +12,9 @@
 //! * `basket`: basket `b` (from 0) is test if `splitmix64(b) % 10 == 0`, validation if it is 1. Items that
 //!   training does not know are dropped, then baskets of fewer than two; the hidden item is number
 //!   `splitmix64(b ^ 0x9E3779B97F4A7C15) % n` of its items by their ids;
+//! * `goal`: of the histories that end in a goal (a booking), the last tenth in time is test, the tenth before it is
+//!   validation. Training is every history that ended before the cut. The target is the goal, the history what else was
+//!   clicked before it; goals that training does not know are dropped;
 //! * `random`: as `basket`, but over owners by `splitmix64(owner)` and with the given share.
 //!
 //! The catalogue is what occurs in training. A target outside of it counts as a miss.
@@ -19,7 +22,7 @@
 use super::Holdout;
 use super::holdout::Cut;
 use crate::error::{Error, Result};
-use crate::histories::{Histories, History, Repeats};
+use crate::histories::{Histories, History, Outcomes, Repeats};
 
 /// Sequences of items, stored flat.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,6 +32,8 @@ pub struct Sequences {
     weights: Vec<f32>,
     /// Which events they are, among all.
     events: Vec<u64>,
+    /// One outcome a sequence, if outcomes are known.
+    outcomes: Option<Outcomes>,
 }
 
 impl Sequences {
@@ -74,6 +79,19 @@ impl Sequences {
             Repeats::Keep => (0..until).for_each(push),
         }
         self.ends.push(self.items.len());
+        if let Some(all) = histories.outcomes() {
+            // What became of a history is known when it is over.
+            let over = until == history.items.len() && hidden.is_none();
+            let (goal, refused) =
+                if over { (all.goal(history.row), all.refused(history.row)) } else { (None, &[][..]) };
+            self.outcomes.get_or_insert_default().push(goal, refused);
+        }
+    }
+
+    /// What became of each, if that is known.
+    #[must_use]
+    pub fn outcomes(&self) -> Option<&Outcomes> {
+        self.outcomes.as_ref()
     }
 
     /// How many there are.
@@ -169,6 +187,9 @@ impl Fold {
                 train.push(items);
                 train.weights.extend(weights.into_iter().flat_map(|weights| &weights[start..end]));
                 train.events.extend(events.into_iter().flat_map(|events| &events[start..end]));
+                if let Some(outcomes) = &self.train.outcomes {
+                    train.outcomes.get_or_insert_default().push(outcomes.goal(row), outcomes.refused(row));
+                }
             }
             start = end;
         }
@@ -209,6 +230,7 @@ impl Split {
                 _ => None,
             }),
             Holdout::Random(share) => random(histories, share),
+            Holdout::Goal(share) => goal(histories, share)?,
             Holdout::None => return Err(Error::setting("holdout", "none", "something to hold out, for an evaluation")),
         };
         if split.test.queries.is_empty() {
@@ -374,6 +396,52 @@ fn baskets(histories: &Histories, held_out: impl Fn(u64) -> Option<Use>) -> Spli
         if used == Use::Test { &mut test } else { &mut valid }.queries.push(query);
     }
     Split { valid, test, one_training: true }
+}
+
+/// Goals of the last histories in time are hidden; without times, of the last ones.
+fn goal(histories: &Histories, share: f64) -> Result<Split> {
+    let Some(outcomes) = histories.outcomes() else {
+        let expected = "data with goals (--global-context EVENT), or --holdout last";
+        return Err(Error::setting("holdout", "goal", expected));
+    };
+    let moment =
+        |history: &History<'_>| history.times.and_then(|times| times.last()).map_or(history.row as i64, |&t| t);
+    let mut reached: Vec<i64> = histories
+        .iter()
+        .filter(|history| outcomes.goal(history.row).is_some())
+        .map(|history| moment(&history))
+        .collect();
+    reached.sort_unstable();
+    let cut = |share: f64| {
+        let at = ((1.0 - share) * reached.len() as f64) as usize;
+        reached.get(at).copied().unwrap_or(i64::MAX)
+    };
+    let (valid, test) = (cut(2.0 * share), cut(share));
+    let fold = |from: i64, until: i64| {
+        let (mut train, mut seen) = (Sequences::default(), Seen::new(histories));
+        for history in histories.iter().filter(|history| moment(history) < from) {
+            train.learn(histories, &history, history.items.len(), None, &mut seen);
+        }
+        let mut fold = Fold::new(train, Vec::new(), histories.items().len());
+        for history in histories.iter().filter(|history| (from..until).contains(&moment(history))) {
+            let Some(target) = outcomes.goal(history.row).filter(|&goal| fold.counts[goal as usize] > 0) else {
+                continue;
+            };
+            let mut others = Vec::new();
+            seen.distinct(history.items, |_, item| {
+                if item != target && fold.counts[item as usize] > 0 {
+                    others.push(item);
+                }
+            });
+            if !others.is_empty() {
+                // The goal is reached at the last click.
+                let event = history.events.end.saturating_sub(1);
+                fold.queries.push(Query { owner: history.row, history: others, targets: vec![target], event });
+            }
+        }
+        fold
+    };
+    Ok(Split { valid: fold(valid, test), test: fold(test, i64::MAX), one_training: false })
 }
 
 fn random(histories: &Histories, share: f64) -> Split {
