@@ -59,7 +59,7 @@ struct Learning {
     /// in-batch, mixed or gbce [default: full below 20,000 items, else mixed].
     #[arg(long, value_parser = crate::choices::choice(&LOSSES))]
     loss: Option<Loss>,
-    /// Values in a vector [default: 100 for text, 64 for items].
+    /// Values in a vector [default: 100 for text, 64 for items]; of networks [default: 128].
     #[arg(long, value_name = "N")]
     dim: Option<usize>,
     /// Tokens on either side that count as context [default: 5 for text, 10 for items], or 'all' for the set form.

@@ -10,10 +10,10 @@ use vecinity::models::youtube;
 #[derive(Debug, Args, Clone, Default)]
 #[command(next_help_heading = "Network (--model youtube)")]
 pub(super) struct Network {
-    /// Items of a history that are looked at, the newest ones [default: 20].
+    /// Items of a history that are looked at, the newest ones [default: 50].
     #[arg(long, value_name = "N")]
     history: Option<usize>,
-    /// Learned weightings of their places; each gives a mean of the history [default: 4].
+    /// Learned weightings of their places; each gives a mean of the history [default: 8].
     #[arg(long, value_name = "N")]
     pools: Option<usize>,
     /// The plain mean of the history as a further pool, as in the paper.

@@ -106,8 +106,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            history: 20,
-            pools: 4,
+            history: 50,
+            pools: 8,
             mean: false,
             last: false,
             residual: true,
