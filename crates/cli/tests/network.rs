@@ -208,3 +208,42 @@ fn what_is_known_of_users_is_read_asked_and_missed() {
     let message = refused(folder, &["train", "untimed.csv", "-o", "x", "--model", "youtube", "--example-age"]);
     assert!(message.contains("example_age needs the times of events"), "{message}");
 }
+
+#[test]
+fn a_new_item_is_recommended_by_what_is_known_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // Users like one genre; the item with the number 9 of each has no event.
+    let mut clicks = "user,item,ts\n".to_owned();
+    for user in 0..200 {
+        for step in 0..5 {
+            clicks += &format!("u{user},g{}i{},{}\n", user % 2, (user / 2 + step) % 9, 1000 + step);
+        }
+    }
+    let mut items = "id,title,genre\n".to_owned();
+    for item in 0..10 {
+        items += &format!("g0i{item},Blue film {item},drama\ng1i{item},Red film {item},comedy|war\n");
+    }
+    fs::write(folder.join("clicks.csv"), clicks).unwrap();
+    fs::write(folder.join("items.csv"), items).unwrap();
+    let items = ["--metadata", "items.csv", "--item-features", "genre,title:words"];
+    train(folder, "m", &items);
+    let added = answer(folder, &["add", "m", "--metadata", "items.csv", "-o", "more"]);
+    assert_eq!((&added["added"], &added["left_out"]), (&2.into(), &0.into()));
+    assert!(vecinity(folder, &["verify", "more"]).status.success());
+    for (genre, other) in [("g0", "g1"), ("g1", "g0")] {
+        let history = format!("{genre}i0,{genre}i1,{genre}i2");
+        let only = ["--must", "count<1"];
+        let found = answer(folder, &[&["recommend", "more", "--history", &history], &only[..]].concat());
+        assert_eq!(found["results"][0]["id"], format!("{genre}i9"), "{found}");
+        assert_eq!(found["results"][1]["id"], format!("{other}i9"));
+    }
+    train(folder, "plain", &[]);
+    let message = refused(folder, &["add", "plain", "--metadata", "items.csv"]);
+    assert!(message.contains("train with --item-features"), "{message}");
+    let message = refused(folder, &[&TRAIN[..], &["-o", "x", "--item-features", "genre"]].concat());
+    assert!(message.contains("name their file with --metadata"), "{message}");
+    let message =
+        refused(folder, &[&TRAIN[..], &["-o", "x", "--metadata", "items.csv", "--item-features", "size"]].concat());
+    assert!(message.contains("item_features is size, expected fields of --metadata: title, genre"), "{message}");
+}

@@ -67,8 +67,9 @@ struct Browser {
 impl Browser {
     fn start() -> Option<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let driver = Command::new("chromedriver").arg(format!("--port={port}"));
-        let driver = { driver }.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let mut driver = Command::new("chromedriver");
+        driver.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
+        let driver = driver.spawn().ok()?;
         let mut browser = Self { port, session: String::new(), _driver: Stopped(driver) };
         let arguments =
             ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--lang=en-US", "--window-size=1280,900"];

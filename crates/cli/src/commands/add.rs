@@ -11,7 +11,9 @@ use vecinity::market::{Nearest, New, add_nearest};
 use vecinity::metadata::Metadata;
 use vecinity::model_dir::Model;
 
-/// Give new items vectors: the mean of the nearest known items of their kind.
+/// Give new items vectors: the mean of the nearest known items of their kind, or the sum of what a network knows of them.
+///
+/// A network that was trained with --item-features makes vectors of the fields of new items, and needs no --place.
 ///
 /// Every id of --metadata that the model does not know is new. Its vectors are the mean of those of the three nearest known
 /// items (--place) with the same values in --same and in the same range of --range (Grbovic & Cheng 2018). Where too few are
@@ -27,7 +29,7 @@ pub(crate) struct Add {
     #[arg(long, value_name = "FILE")]
     metadata: PathBuf,
     /// The columns of the place.
-    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     place: Vec<String>,
     /// The place is latitude and longitude in degrees: distances are kilometres.
     #[arg(long)]
@@ -61,11 +63,35 @@ struct Answer<'a> {
 }
 
 impl Add {
+    /// New items of a network, by their fields.
+    fn of_network(&self, model: &Model, output: Output) -> Result<()> {
+        if !self.place.is_empty() {
+            let expected = "nothing of the kind for a network: it makes vectors of the fields of --item-features";
+            return Err(Error::setting("place", "given", expected).into());
+        }
+        let metadata = Metadata::parse(&self.metadata)?;
+        let (items, left_out) = model.unseen(&metadata)?;
+        let larger = model.with_items(&items)?;
+        let path = self.output.as_ref().unwrap_or(&self.model);
+        model.save_with(&larger.embeddings, path)?;
+        let new: Vec<New> = items.iter().map(|item| New { id: item.id.clone(), of: Vec::new() }).collect();
+        let answer = Answer { model: path, added: items.len(), left_out, new: &new };
+        output.answer(&answer, |to| {
+            let without =
+                if left_out > 0 { format!(", {left_out} of which nothing is known left out") } else { String::new() };
+            writeln!(to, "wrote   {}   {} items added{without}", path.display(), items.len())
+        })
+    }
+
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let model = Model::open(&self.model)?;
         if model.tower.is_some() {
-            let what = "a network makes its vectors together: none can be added".to_owned();
-            return Err(Error::data(what, "add items to a skip-gram model, or train again with the new items").into());
+            return self.of_network(&model, output);
+        }
+        if self.place.is_empty() {
+            return Err(
+                Error::setting("place", "missing", "the columns of the items' place, such as --place x,y").into()
+            );
         }
         let metadata = Metadata::parse(&self.metadata)?;
         metadata.matching(model.embeddings.vocab()).require(&self.metadata)?;

@@ -4,6 +4,7 @@ use super::Model;
 use crate::baselines::Sparse;
 use crate::embeddings::{Embeddings, Matrix};
 use crate::error::{Error, Result};
+use crate::metadata::Metadata;
 use crate::models::{ModelConfig, Tower};
 use crate::vocab::Vocab;
 
@@ -62,6 +63,48 @@ impl Model {
             blended,
             metrics: self.metrics.clone(),
         })
+    }
+
+    /// The items of a file that the model does not know, with vectors of what is known of them, and how many of them have none:
+    /// for networks that were trained with `item_features`. The bias of a new item is the mean of the rarest tenth.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the model is no such network.
+    pub fn unseen(&self, metadata: &Metadata) -> Result<(Vec<Added>, usize)> {
+        let advice = "train with --item-features, or name the place of the items: --place";
+        let no = |what: &str| Error::data(what, advice);
+        let tower = self.tower.as_ref().filter(|tower| tower.schema().item_names().next().is_some());
+        let tower = tower.ok_or_else(|| no("the model does not make vectors of what is known of items"))?;
+        let output = self.embeddings.require_output()?;
+        let biased = tower.dim() > tower.parameters().last().map_or(0, |(_, bias)| bias.dim());
+        let bias = if biased {
+            let rarest = output.rows().div_ceil(10).max(1);
+            let biases =
+                (output.rows().saturating_sub(rarest)..output.rows()).map(|row| output.row(row)[output.dim() - 1]);
+            biases.sum::<f32>() / rarest as f32
+        } else {
+            0.0
+        };
+        let mut added = Vec::new();
+        let new = metadata.ids().filter(|id| self.embeddings.vocab().get(id).is_none());
+        let mut all = 0;
+        for id in new {
+            all += 1;
+            let Some(mut vector) = tower.new_item(&|name| metadata.field(id, name)) else { continue };
+            if let Some(last) = vector.last_mut().filter(|_| biased) {
+                *last = bias;
+            }
+            let fields =
+                metadata.columns().iter().filter_map(|name| Some((name.clone(), metadata.field(id, name)?.to_owned())));
+            added.push(Added {
+                id: id.to_owned(),
+                input: vec![0.0; output.dim()],
+                output: vector,
+                fields: fields.collect(),
+            });
+        }
+        let without = all - added.len();
+        Ok((added, without))
     }
 
     fn network(&self) -> Result<&crate::models::youtube::Config> {
