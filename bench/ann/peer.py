@@ -127,11 +127,12 @@ def main() -> None:
             times.append(time.perf_counter() - one)
             if time.perf_counter() - start > budget / 2:
                 break
-        start, asked = time.perf_counter(), 0
-        while asked == 0 or time.perf_counter() - start < budget / 2:
+        # Of the process, not of the clock: threads that a library starts unasked are counted.
+        start, asked = time.process_time(), 0
+        while asked == 0 or time.process_time() - start < budget / 2:
             search(query)
             asked += len(query)
-        batch = asked / (time.perf_counter() - start)
+        batch = asked / (time.process_time() - start)
         times = np.array(times) * 1e6
         points.append({
             "effort": effort,
