@@ -151,7 +151,6 @@ impl Segment {
                 }
             }
         });
-        drop(shares);
         answers
     }
 

@@ -284,7 +284,9 @@ fn searches_and_changes_go_on_during_merges_and_no_change_is_lost() {
         change.join().unwrap();
         index.merge(&settings).unwrap();
         done.store(true, Ordering::Relaxed);
-        searches.map(|search| search.join().unwrap());
+        for search in searches {
+            search.join().unwrap();
+        }
     });
     assert_eq!((index.len(), index.pending()), (n, 0));
     drop(index);

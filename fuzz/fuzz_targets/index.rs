@@ -1,0 +1,16 @@
+//! Segments of an index with any bytes and a right checksum. One that opens must answer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use vecinity::checksum;
+use vecinity::index::{Scratch, Segment};
+
+fuzz_target!(|bytes: &[u8]| {
+    let sum = checksum::of_bytes(bytes);
+    let file = [bytes, sum.as_bytes()].concat();
+    if let Ok(segment) = Segment::parse(&file) {
+        let query = vec![0.5; segment.dim()];
+        let found = segment.search(&mut Scratch::new(segment.dim()), &query, 3, 5, None);
+        assert!(found.iter().all(|found| !found.score.is_nan()));
+    }
+});
