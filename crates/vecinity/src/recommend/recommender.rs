@@ -141,7 +141,12 @@ impl Recommender {
             }
             _ => (from, to),
         };
-        Self { recipe, vectors: Vectors { from, to, moments: OnceLock::new(), turned: OnceLock::new() }.into(), tables_blended, tables }
+        Self {
+            recipe,
+            vectors: Vectors { from, to, moments: OnceLock::new(), turned: OnceLock::new() }.into(),
+            tables_blended,
+            tables,
+        }
     }
 
     /// The same model asked by another recipe, with the tables of its blend in its order.
