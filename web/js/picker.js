@@ -38,6 +38,7 @@ export function picker({ model, choose, typed, hint, small, value = "", keep = t
     });
   };
   const show = (found) => {
+    const marked = items[at]?.id;
     items = found.results;
     list.replaceChildren();
     if (items.length === 0) list.append(h("li", { class: "note" }, t("nothing")));
@@ -48,7 +49,8 @@ export function picker({ model, choose, typed, hint, small, value = "", keep = t
     }, foreign(item.title ?? item.id), item.title ? h("span", { class: "id" }, foreign(item.id)) : null,
     h("span", { class: "count" }, t("times", { n: number(item.count) })))));
     open(true);
-    at = -1;
+    // What was marked stays so while it is listed.
+    mark(marked === undefined ? -1 : items.findIndex((item) => item.id === marked));
   };
   const complete = after(90, async () => {
     const text = input.value.trim();
@@ -61,6 +63,12 @@ export function picker({ model, choose, typed, hint, small, value = "", keep = t
       if (error.name !== "AbortError") open(false);
     }
   });
+  /** The item that was typed in full, by id or title; what is not known stays as it was typed. */
+  const named = async (text) => {
+    const { results } = await get(of(model, `/items?limit=8&prefix=${encodeURIComponent(text)}`)).catch(() => ({ results: [] }));
+    const same = (other) => other?.toLowerCase() === text.toLowerCase();
+    return results.find((item) => item.id === text) ?? results.find((item) => same(item.title)) ?? { id: text };
+  };
   input.addEventListener("input", complete);
   input.addEventListener("blur", () => open(false));
   input.addEventListener("keydown", (event) => {
@@ -76,7 +84,7 @@ export function picker({ model, choose, typed, hint, small, value = "", keep = t
         open(false);
         const text = input.value.trim();
         if (!keep) input.value = "";
-        typed ? typed(text) : choose({ id: text });
+        typed ? typed(text) : named(text).then(choose);
       }
     }
   });

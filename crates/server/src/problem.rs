@@ -10,7 +10,7 @@ use vecinity::Error;
 pub(crate) struct Problem {
     /// The kind, as a name: `urn:vecinity:unknown-item`.
     #[serde(rename = "type")]
-    kind: String,
+    kind: &'static str,
     /// The kind, in words.
     title: &'static str,
     /// The HTTP status.
@@ -29,9 +29,9 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:vecinity:{kind}"),
+            kind,
             title,
             status: status.as_u16(),
             detail: detail.into(),
@@ -53,12 +53,12 @@ impl Problem {
 
     /// A body that is not what it should be.
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read", detail)
+        Self::new(StatusCode::BAD_REQUEST, "urn:vecinity:malformed", "The request cannot be read", detail)
     }
 
     /// A value that cannot work.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-value", "A value cannot be used", detail)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "urn:vecinity:invalid-value", "A value cannot be used", detail)
     }
 
     /// More than the limits allow.
@@ -69,62 +69,70 @@ impl Problem {
     pub(crate) fn unknown_model(name: &str, known: &[String]) -> Self {
         let detail = format!("there is no model '{}'", vecinity::error::shown(name));
         let near = known.iter().filter(|known| strsim::damerau_levenshtein(known, name) <= 3).cloned().collect();
-        let problem = Self::new(StatusCode::NOT_FOUND, "unknown-model", "No such model", detail).suggesting(near);
+        let problem =
+            Self::new(StatusCode::NOT_FOUND, "urn:vecinity:unknown-model", "No such model", detail).suggesting(near);
         problem.advised("GET /v1/models lists them")
     }
 
     pub(crate) fn unknown_path(path: &str) -> Self {
         let detail = format!("there is nothing at {}", vecinity::error::shown(path));
-        let problem = Self::new(StatusCode::NOT_FOUND, "unknown-path", "No such page", detail);
+        let problem = Self::new(StatusCode::NOT_FOUND, "urn:vecinity:unknown-path", "No such page", detail);
         problem.advised("GET /docs shows the API, / the pages")
     }
 
     pub(crate) fn method(method: &str, path: &str) -> Self {
         let detail = format!("{method} is not understood at {}", vecinity::error::shown(path));
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Wrong method", detail).advised("GET /docs shows the API")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "urn:vecinity:method", "Wrong method", detail)
+            .advised("GET /docs shows the API")
     }
 
     pub(crate) fn media_type(found: &str, expected: &str) -> Self {
         let detail = format!("the body is {}, expected {expected}", vecinity::error::shown(found));
-        let problem = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Wrong type of body", detail);
+        let problem =
+            Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "urn:vecinity:media-type", "Wrong type of body", detail);
         problem.advised(format!("send the header Content-Type: {expected}"))
     }
 
     pub(crate) fn too_large(most: usize) -> Self {
         let detail = format!("the body has more than {most} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "urn:vecinity:too-large", "The body is too large", detail)
             .advised("send less at once, or use recommend/batch with an object a line")
     }
 
     pub(crate) fn slow() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The body did not come in time", "the body stopped coming")
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "urn:vecinity:too-slow",
+            "The body did not come in time",
+            "the body stopped coming",
+        )
     }
 
     pub(crate) fn unauthorized(detail: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A token is needed", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "urn:vecinity:unauthorized", "A token is needed", detail)
             .advised("send the header Authorization: Bearer TOKEN")
     }
 
     pub(crate) fn forbidden(detail: &str, advice: &str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail).advised(advice)
+        Self::new(StatusCode::FORBIDDEN, "urn:vecinity:forbidden", "Not allowed", detail).advised(advice)
     }
 
     pub(crate) fn wrong_host(host: &str) -> Self {
         let detail = format!("this server does not answer to the name '{}'", vecinity::error::shown(host));
-        Self::new(StatusCode::MISDIRECTED_REQUEST, "wrong-host", "Wrong host", detail)
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "urn:vecinity:wrong-host", "Wrong host", detail)
             .advised("start it with --host NAME to allow the name")
     }
 
     pub(crate) fn busy() -> Self {
         let detail = "as many questions are waiting as may wait";
-        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy", detail);
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "urn:vecinity:busy", "The server is busy", detail);
         problem.retry_after = Some(1);
         problem.advised("try again in a second")
     }
 
     pub(crate) fn internal() -> Self {
         let detail = "the question could not be answered; the log of the server says more";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of the server", detail)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "urn:vecinity:internal", "A fault of the server", detail)
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -140,7 +148,7 @@ impl From<Error> for Problem {
         match error {
             Error::UnknownToken { suggestions, .. } => {
                 let suggestions = suggestions.into_iter().map(|(token, _)| token).collect();
-                let kind = Self::new(StatusCode::NOT_FOUND, "unknown-item", "No such item", detail);
+                let kind = Self::new(StatusCode::NOT_FOUND, "urn:vecinity:unknown-item", "No such item", detail);
                 kind.suggesting(suggestions)
             }
             Error::Setting { .. } | Error::Data { .. } | Error::Input { .. } => {
@@ -148,7 +156,10 @@ impl From<Error> for Problem {
             }
             Error::Model { .. } => {
                 let title = "The model cannot be used";
-                Self { advice, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unusable-model", title, detail) }
+                Self {
+                    advice,
+                    ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "urn:vecinity:unusable-model", title, detail)
+                }
             }
             _ => {
                 tracing::error!("{detail}");

@@ -23,13 +23,17 @@ fn save(path: &Path, shift: f32) {
     let vocab = Vocab::from_counts(names.clone().zip((1..=40).rev().map(|count| 10 * count))).unwrap();
     let row = |at: usize| {
         let turn = at as f32 * 0.03 + shift;
-        if at % 2 == 0 { [turn.cos(), turn.sin(), 0.1, 0.0] } else { [0.0, 0.1, turn.cos(), turn.sin()] }
+        if at.is_multiple_of(2) { [turn.cos(), turn.sin(), 0.1, 0.0] } else { [0.0, 0.1, turn.cos(), turn.sin()] }
     };
     let matrix = |times: f32| Matrix::new(40, 4, (0..40).flat_map(|at| row(at).map(|v| v * times)).collect());
     let mut titles = "id,title,genre,year\n".to_owned();
     for (at, name) in names.enumerate() {
         let title = if at == 3 { XSS.to_owned() } else { format!("Film number {at} (19{:02})", at + 10) };
-        titles.push_str(&format!("{name},{title},{},{}\n", if at % 2 == 0 { "Even" } else { "Odd" }, 1910 + at));
+        titles.push_str(&format!(
+            "{name},{title},{},{}\n",
+            if at.is_multiple_of(2) { "Even" } else { "Odd" },
+            1910 + at
+        ));
     }
     let metadata = Metadata::read(titles.as_bytes(), "t.csv".as_ref()).unwrap();
     let embeddings = Embeddings::new(vocab, matrix(1.0), Some(matrix(2.0))).unwrap().with_metadata(Some(metadata));

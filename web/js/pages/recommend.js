@@ -114,7 +114,7 @@ export function render(root, context) {
   };
   const range = h("input", { type: "range", min: "0", max: "1", step: "0.05", value: params.get("diversity") ?? "0", "aria-label": t("diversity"), oninput: (event) => { set({ diversity: event.target.value === "0" ? "" : event.target.value }); ask(); } });
   fill(root, h("h1", {}, t("recommend_title")), h("p", { class: "lead" }, t("recommend_lead")), h("div", { class: "two" },
-    h("section", {}, picker({ model: model.name, hint: t("add_item"), keep: false, choose: add, typed: (text) => add({ id: text }) }), list,
+    h("section", {}, picker({ model: model.name, hint: t("add_item"), keep: false, choose: add }), list,
       h("h2", { style: { margin: "1.25rem 0 .5rem" } }, t("filters")), filters,
       h("div", { class: "bar" }, h("label", {}, t("diversity"), range),
         h("label", {}, h("input", { type: "checkbox", checked: params.has("include"), onchange: (event) => { set({ include: event.target.checked ? "1" : "" }); ask(); } }), t("include_history")),

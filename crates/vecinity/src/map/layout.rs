@@ -43,7 +43,7 @@ pub fn layout(matrix: &Matrix, settings: &Settings, goes_on: &mut dyn FnMut(f32)
     // An edge is due every so many rounds; too weak ones never are.
     let every: Vec<f32> = edges.iter().map(|edge| strongest / edge.weight.max(f32::MIN_POSITIVE)).collect();
     let mut due = every.clone();
-    let mut rng = Rng::new(settings.seed, 0x6d61_70);
+    let mut rng = Rng::new(settings.seed, 0x006d_6170);
     for round in 0..rounds {
         let done = round as f32 / rounds as f32;
         if !goes_on(done) {

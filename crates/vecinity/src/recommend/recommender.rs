@@ -20,7 +20,6 @@ use crate::vocab::Vocab;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use vecinity_kernel::matrix::{View, multiply};
 use vecinity_kernel::vector::{axpy, norm};
 
 /// Histories scored at a time: enough that packing the items costs little beside the product.
@@ -46,7 +45,7 @@ pub(super) struct Vectors {
     pub(super) to: Matrix,
     moments: OnceLock<Moments>,
     /// Made when a single history is asked for the first time; `None` in it if that would change bits.
-    turned: OnceLock<Option<Turned>>,
+    pub(super) turned: OnceLock<Option<Turned>>,
 }
 
 /// A model that answers "what comes after this history", by a recipe.
@@ -201,11 +200,6 @@ impl Recommender {
         self.vectors.moments.get_or_init(|| Moments::new(&self.vectors.to, &self.tables.log_counts))
     }
 
-    /// The items as single questions want them.
-    fn turned(&self) -> Option<&Turned> {
-        self.vectors.turned.get_or_init(|| Turned::new(&self.vectors.to)).as_ref()
-    }
-
     /// The standard deviation of the scores of the vectors over all items.
     fn spread(&self, user: &[f32]) -> f32 {
         self.moments().spread(user, self.recipe.popularity, &self.vectors.to, &self.tables.log_counts)
@@ -276,17 +270,10 @@ impl Recommender {
     ///
     /// * `users`: the vectors of the histories, shape `[asked.len(), dim]`.
     fn fill(&self, asked: &[Asked], users: &[f32], rows: Range<usize>, scores: &mut [f32]) {
-        let (share, dim, popularity) = (self.recipe.share_of_vectors(), self.vectors.to.dim(), self.recipe.popularity);
+        let (share, popularity) = (self.recipe.share_of_vectors(), self.recipe.popularity);
         let blends = !self.recipe.blend.is_empty();
         if share > 0.0 {
-            let few = Turned::serves(asked.len(), &rows).then(|| self.turned()).flatten();
-            if let Some(turned) = few {
-                turned.multiply(users, asked.len(), rows.clone(), scores);
-            } else {
-                let items = &self.vectors.to.as_slice()[rows.start * dim..rows.end * dim];
-                let items = View::new(items, rows.len(), dim).transposed();
-                multiply(1.0, View::new(users, asked.len(), dim), items, 0.0, scores);
-            }
+            self.vectors.products(users, asked.len(), rows.clone(), scores);
         } else {
             scores.fill(0.0);
         }

@@ -6,6 +6,7 @@
 //! fused multiply-add a term; that they do so on this machine is checked when the tiles are made, and if not there are none:
 //! what is served must be what was measured, bit by bit.
 
+use super::recommender::Vectors;
 use crate::embeddings::Matrix;
 use crate::index::BLOCK;
 use std::ops::Range;
@@ -69,6 +70,19 @@ impl Turned {
         for (scores, whole) in scores.chunks_exact_mut(rows.len().max(1)).zip(whole.chunks_exact(BLOCK)) {
             scores.copy_from_slice(&whole[..rows.len()]);
         }
+    }
+}
+
+impl Vectors {
+    /// The products of histories, shape `[histories, dim]`, with the items `rows`, shape `[histories, rows.len()]`.
+    pub(super) fn products(&self, users: &[f32], histories: usize, rows: Range<usize>, scores: &mut [f32]) {
+        let few = Turned::serves(histories, &rows);
+        if let Some(turned) = few.then(|| self.turned.get_or_init(|| Turned::new(&self.to)).as_ref()).flatten() {
+            return turned.multiply(users, histories, rows, scores);
+        }
+        let dim = self.to.dim();
+        let items = View::new(&self.to.as_slice()[rows.start * dim..rows.end * dim], rows.len(), dim).transposed();
+        matrix::multiply(1.0, View::new(users, histories, dim), items, 0.0, scores);
     }
 }
 
