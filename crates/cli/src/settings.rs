@@ -14,9 +14,9 @@ use vecinity::corpus::{BadUtf8, Tokens, expand};
 use vecinity::eval::recommend::Holdout;
 use vecinity::events;
 use vecinity::histories::Repeats;
-use vecinity::models::{ModelConfig, airbnb};
 use vecinity::models::word2vec::{Architecture, CbowGradient, Objective, Sharing};
 use vecinity::models::youtube::LossKind;
+use vecinity::models::{ModelConfig, airbnb};
 
 /// The names of all flags of [`Settings`]: what the environment may set too, as `VECINITY_NAME`.
 pub(crate) fn names() -> Vec<String> {

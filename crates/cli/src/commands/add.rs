@@ -86,7 +86,8 @@ impl Add {
         output.answer(&answer, |to| {
             for New { id, of } in new.iter().take(5) {
                 let names: Vec<String> = of.iter().map(|id| shown(id)).collect();
-                let text = if of.is_empty() { "no vector: nothing near is of its kind".into() } else { names.join(", ") };
+                let text =
+                    if of.is_empty() { "no vector: nothing near is of its kind".into() } else { names.join(", ") };
                 writeln!(to, "{:<16}{text}", shown(id))?;
             }
             writeln!(to, "wrote   {}   {added} items added, {} left out", path.display(), new.len() - added)

@@ -156,7 +156,10 @@ const STAY_STEPS: [Step; 4] = [
             "20",
         ],
     ),
-    ("Similar listings: the same market, and what guests weigh up against each other.", &["neighbors", "stays.model", "532", "57", "-k", "4"]),
+    (
+        "Similar listings: the same market, and what guests weigh up against each other.",
+        &["neighbors", "stays.model", "532", "57", "-k", "4"],
+    ),
     (
         "Listings that nobody has clicked yet get the mean of the three nearest of their kind.",
         &[

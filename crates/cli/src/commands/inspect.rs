@@ -12,8 +12,8 @@ use vecinity::corpus::{Corpus, Report, Source, expand};
 use vecinity::error::{grouped, shown};
 use vecinity::eval::recommend::Holdout;
 use vecinity::model_dir::{Manifest, Model, Origin, Outputs};
-use vecinity::models::{ModelConfig, airbnb, word2vec};
 use vecinity::models::youtube::{self, LossKind};
+use vecinity::models::{ModelConfig, airbnb, word2vec};
 use vecinity::vocab::Vocab;
 
 /// Look at data or a model: what is it, what would be trained, is it intact.

@@ -104,7 +104,8 @@ impl Types {
         let columns = self.columns.clone().unwrap_or_default();
         let options = events::Options { columns, grouping: Grouping::Owner, ..events::Options::default() };
         let (histories, _) = events::read(&expand(&self.data)?, &options)?;
-        let meetings = Made::new(&rules, &listings, &users)?.meetings(&histories, &self.goal, self.reject.as_deref())?;
+        let meetings =
+            Made::new(&rules, &listings, &users)?.meetings(&histories, &self.goal, self.reject.as_deref())?;
         let mut times: Vec<i64> = meetings.iter().map(|meeting| meeting.time).collect();
         times.sort_unstable();
         let cut = times[times.len() * 9 / 10];
@@ -163,19 +164,21 @@ impl Types {
         let each = (0..sequences.len()).map(|row| sequences.history(row).items);
         let corpus = Corpus::from_sequences(sequences.items(), each.clone(), None, 1)?;
         let corpus = corpus.with_outcomes(sequences.items(), each, sequences.outcomes(), None);
-        let trained =
-            config.model.fit(&corpus, &config.train, None, &mut |_| Control::Continue, &mut |_| Ok(()))?;
+        let trained = config.model.fit(&corpus, &config.train, None, &mut |_| Control::Continue, &mut |_| Ok(()))?;
         Ok((corpus, trained))
     }
 }
 
 /// Cosines of pairs that were not learned from and whose types are both known; nothing without a booking among them.
+///
+/// From the input vector of the user type to the output vector of the listing type: what training brings together, or keeps
+/// apart where a host rejected. Two input vectors grow alike by what they keep away from, too.
 fn alike(model: &Embeddings, meetings: &[&Meeting], learned_rejections: bool) -> Option<Alike> {
-    let matrix: &Matrix = model.input();
+    let (input, output): (&Matrix, &Matrix) = (model.input(), model.output()?);
     let mean = |accepted: bool| {
         let known = meetings.iter().filter(|meeting| meeting.accepted == accepted).filter_map(|meeting| {
             let (user, listing) = (model.vocab().get(&meeting.user)?, model.vocab().get(&meeting.listing)?);
-            Some(f64::from(Metric::Cosine.score(matrix.row(user.row()), matrix.row(listing.row()))))
+            Some(f64::from(Metric::Cosine.score(input.row(user.row()), output.row(listing.row()))))
         });
         let known: Vec<f64> = known.collect();
         (known.iter().sum::<f64>() / known.len().max(1) as f64, known.len())
@@ -204,6 +207,10 @@ fn write(answer: &Answer<'_>, to: &mut dyn std::io::Write) -> std::io::Result<()
             ]
         })
         .collect();
-    table::write(to, &["held out: cosine", ">booked", ">rejected", ">difference", ">pairs"], &rows)?;
-    writeln!(to, "wrote   {}                             Next:  vecinity neighbors {0} 'user:...'", answer.model.display())
+    table::write(to, &["held out: cosine in-out", ">booked", ">rejected", ">difference", ">pairs"], &rows)?;
+    writeln!(
+        to,
+        "wrote   {}                             Next:  vecinity neighbors {0} 'user:...' --vectors in-out",
+        answer.model.display()
+    )
 }

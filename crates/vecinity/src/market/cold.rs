@@ -136,7 +136,8 @@ impl<'a> Known<'a> {
         };
         let all = |names: &[String]| names.iter().map(find).collect::<Result<Vec<usize>>>();
         let columns = Columns { place: all(&rules.place)?, same: all(&rules.same)?, ranges: all(&rules.ranges)? };
-        let rows: Vec<(usize, &str)> = (metadata.ids().filter_map(|id| Some((model.vocab().get(id)?.row(), id)))).collect();
+        let rows: Vec<(usize, &str)> =
+            (metadata.ids().filter_map(|id| Some((model.vocab().get(id)?.row(), id)))).collect();
         let mut edges = Vec::new();
         for (&column, name) in columns.ranges.iter().zip(&rules.ranges) {
             let mut values: Vec<f64> = rows.iter().filter_map(|(_, id)| number(metadata, id, column)).collect();
@@ -167,7 +168,8 @@ impl<'a> Known<'a> {
 
     /// A listing that has a place.
     fn listing(&self, row: usize, id: &str) -> Option<Listing> {
-        let place = self.columns.place.iter().map(|&column| number(self.metadata, id, column)).collect::<Option<Vec<f64>>>()?;
+        let place =
+            self.columns.place.iter().map(|&column| number(self.metadata, id, column)).collect::<Option<Vec<f64>>>()?;
         let range = |(&column, edges): (&usize, &Vec<f64>)| {
             number(self.metadata, id, column).map_or(usize::MAX, |value| edges.partition_point(|edge| *edge <= value))
         };
@@ -224,10 +226,18 @@ mod tests {
 
     fn rules(text: [&str; 3]) -> Nearest {
         let all = |text: &str| text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        Nearest { place: all(text[0]), same: all(text[1]), ranges: all(text[2]), neighbors: 2, buckets: 2, ..Nearest::default() }
+        Nearest {
+            place: all(text[0]),
+            same: all(text[1]),
+            ranges: all(text[2]),
+            neighbors: 2,
+            buckets: 2,
+            ..Nearest::default()
+        }
     }
 
-    const LISTINGS: &str = "id,x,y,type,price\na,0,0,flat,10\nb,0,1,flat,20\nc,0,2,room,20\nn,0,0.2,flat,20\nf,50,0,flat,20\n";
+    const LISTINGS: &str =
+        "id,x,y,type,price\na,0,0,flat,10\nb,0,1,flat,20\nc,0,2,room,20\nn,0,0.2,flat,20\nf,50,0,flat,20\n";
 
     #[test]
     fn a_new_listing_is_the_mean_of_the_nearest_of_its_kind() {

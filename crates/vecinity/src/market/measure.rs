@@ -115,7 +115,8 @@ pub fn measure(
             let row = view.row(item)?;
             // What was clicked is not compared with itself.
             let others: Vec<u32> = known.iter().copied().filter(|&click| click != row).collect();
-            (!others.is_empty()).then(|| f64::from(Metric::Cosine.score(&view.mean(&others), view.unit.row(row as usize))))
+            (!others.is_empty())
+                .then(|| f64::from(Metric::Cosine.score(&view.mean(&others), view.unit.row(row as usize))))
         };
         known.dedup();
         outcomes.goal(row).and_then(|goal| asked(goal, &known)).into_iter().for_each(|cosine| accepted.add(cosine));
@@ -330,7 +331,8 @@ mod tests {
         let measured = measure(&model(), &sessions(), &[0, 1], None).unwrap();
         // One click before the booking: `s` knows a, a: b is second behind a of three: 1/2. `t` knows x, and z is last: 1.
         // Two before: `s` knows a: 1/2.
-        let told: Vec<(usize, usize, f64)> = measured.before.iter().map(|b| (b.clicks, b.sessions, b.mean_rank)).collect();
+        let told: Vec<(usize, usize, f64)> =
+            measured.before.iter().map(|b| (b.clicks, b.sessions, b.mean_rank)).collect();
         assert_eq!(told, [(2, 1, 0.5), (1, 2, 0.75)]);
         // Only `u` is no session that is asked: b and z have one click each, all others none.
         assert_eq!(measured.before[1].popularity, 0.0);

@@ -109,7 +109,8 @@ fn kinds(histories: &Histories) -> Result<Kinds<'_>> {
 }
 
 fn require_pauses(histories: &Histories) -> Result<()> {
-    let differ = histories.iter().any(|history| history.times.is_some_and(|times| times.windows(2).any(|t| t[0] != t[1])));
+    let differ =
+        histories.iter().any(|history| history.times.is_some_and(|times| times.windows(2).any(|t| t[0] != t[1])));
     if differ {
         return Ok(());
     }
@@ -260,7 +261,8 @@ mod tests {
 
     #[test]
     fn clicks_that_were_left_at_once_are_left_out() {
-        let log = log(&[("u", "a", "click", 0), ("u", "b", "click", 10), ("u", "c", "click", 50), ("u", "c", "booked", 52)]);
+        let log =
+            log(&[("u", "a", "click", 0), ("u", "b", "click", 10), ("u", "c", "click", 50), ("u", "c", "booked", 52)]);
         let (made, summary) = sessions(&log, &Rules { min_dwell: 30_000, ..rules() }).unwrap();
         assert_eq!(show(&made), ["u: b -> c not "]);
         assert_eq!((summary.short, summary.clicks), (2, 1));

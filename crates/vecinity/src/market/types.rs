@@ -130,7 +130,10 @@ impl<'a> Types<'a> {
         });
         let user = user.collect::<Result<Vec<_>>>()?;
         if listing.is_empty() || user.is_empty() {
-            return Err(Error::data("a type needs at least one column", "give the rules a [[listing]] and a [[user]] table"));
+            return Err(Error::data(
+                "a type needs at least one column",
+                "give the rules a [[listing]] and a [[user]] table",
+            ));
         }
         Ok(Self { listings, users, listing, user, means })
     }

@@ -64,7 +64,10 @@ impl Model {
         let same = self.embeddings.vocab().iter().all(|(id, token, _)| larger.vocab().get(token) == Some(id));
         if !same || self.manifest.outputs == Outputs::Nodes {
             let what = "these vectors do not go on where the model ends".to_owned();
-            return Err(Error::data(what, "give the model's own tokens first; a model of hierarchical softmax has none to add"));
+            return Err(Error::data(
+                what,
+                "give the model's own tokens first; a model of hierarchical softmax has none to add",
+            ));
         }
         let text = |name: &str| {
             let file = self.path.join(name);

@@ -107,7 +107,12 @@ impl Airbnb {
         config.evaluate.blend = false;
         config.evaluate.refit = false;
         let reject = config.data.reject.is_some();
-        let ways = [("plain", false, false), ("+ global context", true, false), ("+ market", false, true), ("both", true, true)];
+        let ways = [
+            ("plain", false, false),
+            ("+ global context", true, false),
+            ("+ market", false, true),
+            ("both", true, true),
+        ];
         let (mut variants, mut baselines, mut simple) = (Vec::new(), Vec::new(), Vec::new());
         for (name, global, local) in ways {
             let mut runs: Vec<Run> = Vec::new();
@@ -115,13 +120,16 @@ impl Airbnb {
                 let mut config = varied(&config, global, local, reject && global && local);
                 config.train.seed = seed;
                 // They do not change with the loss.
-                let simple = baselines.is_empty().then(|| vec![BaselineKind::Popularity, BaselineKind::ItemKnn, BaselineKind::Ease]);
+                let simple = baselines
+                    .is_empty()
+                    .then(|| vec![BaselineKind::Popularity, BaselineKind::ItemKnn, BaselineKind::Ease]);
                 config.evaluate.baselines = Some(simple.unwrap_or_default());
                 let learned = learn(&histories, &config, &mut ())?;
                 let (Some(metrics), vocab) = (learned.metrics, learned.corpus.vocab().clone()) else { continue };
                 let seconds = learned.trained.progress.seconds;
                 let model = learned.trained.into_embeddings(vocab)?;
-                let measured = market::measure(&model, &histories, &asked, metadata.as_ref().map(|titles| &titles.metadata))?;
+                let measured =
+                    market::measure(&model, &histories, &asked, metadata.as_ref().map(|titles| &titles.metadata))?;
                 let rows = metrics.evaluation.rows.iter().skip(1);
                 baselines.extend(rows.map(|row| (row.name.clone(), row.test.hr[0])));
                 output.say(format_args!(
@@ -161,7 +169,8 @@ fn together(name: &'static str, runs: &[Run]) -> Variant {
     let before = &runs[0].0.before;
     let by_clicks = (0..before.len()).map(|at| (before[at].clicks, of(&|run| run.0.before[at].mean_rank)));
     let alike = runs[0].0.alike.iter().map(|Alike { column, number, .. }| {
-        let ratio = |run: &Run| run.0.alike.iter().find(|alike| alike.column == *column).map_or(1.0, |alike| alike.ratio);
+        let ratio =
+            |run: &Run| run.0.alike.iter().find(|alike| alike.column == *column).map_or(1.0, |alike| alike.ratio);
         (column.clone(), *number, of(&ratio))
     });
     let difference = runs[0].0.rejected.map(|_| of(&|run| run.0.accepted - run.0.rejected.unwrap_or(0.0)));
@@ -178,7 +187,11 @@ fn together(name: &'static str, runs: &[Run]) -> Variant {
 }
 
 fn write(answer: &Answer, to: &mut dyn std::io::Write) -> std::io::Result<()> {
-    writeln!(to, "{} sessions asked, {} seeds; mean ± standard deviation over seeds\n", answer.sessions_asked, answer.seeds)?;
+    writeln!(
+        to,
+        "{} sessions asked, {} seeds; mean ± standard deviation over seeds\n",
+        answer.sessions_asked, answer.seeds
+    )?;
     let header = ["", ">booked listing's rank %", ">HR@10", ">right market", ">accepted - rejected", ">seconds"];
     let mut rows: Vec<Vec<String>> = Vec::new();
     for variant in &answer.variants {
@@ -258,7 +271,8 @@ fn draw(answer: &Answer, path: &Path) -> Result<()> {
         let _ = write!(svg, "<text x=\"{:.1}\" y=\"310\" text-anchor=\"middle\">{clicks}</text>", x(clicks));
     }
     for (at, (name, points)) in curves.iter().enumerate() {
-        let line: Vec<String> = points.iter().map(|&(clicks, rank)| format!("{:.1},{:.1}", x(clicks), y(rank))).collect();
+        let line: Vec<String> =
+            points.iter().map(|&(clicks, rank)| format!("{:.1},{:.1}", x(clicks), y(rank))).collect();
         let colour = COLOURS[at % COLOURS.len()];
         let label = 60.0 + 18.0 * at as f64;
         let _ = write!(

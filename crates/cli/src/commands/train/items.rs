@@ -105,7 +105,7 @@ impl Items {
 
     /// What will probably disappoint.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.report.warnings(self.config.data.kind == Kind::Sequence);
+        let mut warnings = self.report.warnings(self.config.data.kind == Kind::Sequence && self.sessions.is_none());
         if self.config.data.weighted && !self.histories.weighted() {
             warnings.push("--weighted has no effect: the data has no column of weights (--columns weight=NAME)".into());
         }

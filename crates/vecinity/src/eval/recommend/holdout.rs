@@ -51,7 +51,11 @@ impl FromStr for Holdout {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::setting("holdout", text, "last, time, time:0.1, time:2026-11-01, basket, random, random:5%, goal or none")
+            Error::setting(
+                "holdout",
+                text,
+                "last, time, time:0.1, time:2026-11-01, basket, random, random:5%, goal or none",
+            )
         };
         let (name, value) = text.split_once(':').map_or((text, None), |(name, value)| (name, Some(value)));
         let share = |default: f64| match value {

@@ -73,7 +73,8 @@ impl Sequences {
         if let Some(all) = histories.outcomes() {
             // What became of a history is known when it is over.
             let over = until == history.items.len() && hidden.is_none();
-            let (goal, refused) = if over { (all.goal(history.row), all.refused(history.row)) } else { (None, &[][..]) };
+            let (goal, refused) =
+                if over { (all.goal(history.row), all.refused(history.row)) } else { (None, &[][..]) };
             self.outcomes.get_or_insert_default().push(goal, refused);
         }
     }
@@ -386,9 +387,13 @@ fn goal(histories: &Histories, share: f64) -> Result<Split> {
         let expected = "data with goals (--global-context EVENT), or --holdout last";
         return Err(Error::setting("holdout", "goal", expected));
     };
-    let moment = |history: &History<'_>| history.times.and_then(|times| times.last()).map_or(history.row as i64, |&t| t);
-    let mut reached: Vec<i64> =
-        histories.iter().filter(|history| outcomes.goal(history.row).is_some()).map(|history| moment(&history)).collect();
+    let moment =
+        |history: &History<'_>| history.times.and_then(|times| times.last()).map_or(history.row as i64, |&t| t);
+    let mut reached: Vec<i64> = histories
+        .iter()
+        .filter(|history| outcomes.goal(history.row).is_some())
+        .map(|history| moment(&history))
+        .collect();
     reached.sort_unstable();
     let cut = |share: f64| {
         let at = ((1.0 - share) * reached.len() as f64) as usize;
@@ -402,7 +407,9 @@ fn goal(histories: &Histories, share: f64) -> Result<Split> {
         }
         let mut fold = Fold::new(train, Vec::new(), histories.items().len());
         for history in histories.iter().filter(|history| (from..until).contains(&moment(history))) {
-            let Some(target) = outcomes.goal(history.row).filter(|&goal| fold.counts[goal as usize] > 0) else { continue };
+            let Some(target) = outcomes.goal(history.row).filter(|&goal| fold.counts[goal as usize] > 0) else {
+                continue;
+            };
             let mut others = Vec::new();
             seen.distinct(history.items, |_, item| {
                 if item != target && fold.counts[item as usize] > 0 {
