@@ -48,7 +48,7 @@ impl Items {
         let (mut histories, mut report) = events::read(&sources, &config.events(work.clone()))?;
         let mut sessions = None;
         if matches!(config.model, ModelConfig::Airbnb(_)) {
-            let (made, summary) = listings::sessions_of(histories, &config, &sources, work.clone())?;
+            let (made, summary) = listings::sessions_of(&histories, &config, &sources, work.clone())?;
             (histories, sessions) = (made, Some(summary));
         }
         let mut kind = "as told".to_owned();
