@@ -65,7 +65,11 @@ impl File {
     pub fn over_profile(&self, kind: Kind) -> Result<Config> {
         let wrong =
             |error: String| Error::input(self.path.as_path(), error, "the keys are those of `vecinity train --help`");
-        let profile = if self.family() == Some("youtube") { Config::network() } else { Config::profile(kind) };
+        let profile = match self.family() {
+            Some("youtube") => Config::network(),
+            Some("airbnb") => Config::listings(),
+            _ => Config::profile(kind),
+        };
         let mut whole = Table::try_from(profile).map_err(|error| wrong(error.to_string()))?;
         for (name, section) in &self.table {
             let (Some(Value::Table(old)), Value::Table(new)) = (whole.get_mut(name), section) else { continue };

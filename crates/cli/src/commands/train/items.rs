@@ -48,7 +48,7 @@ impl Items {
         let (mut histories, mut report) = events::read(&sources, &config.events(work.clone()))?;
         let mut sessions = None;
         if matches!(config.model, ModelConfig::Airbnb(_)) {
-            let (made, summary) = listings::sessions_of(histories, &config, &sources, work.clone())?;
+            let (made, summary) = listings::sessions_of(&histories, &config, &sources, work.clone())?;
             (histories, sessions) = (made, Some(summary));
         }
         let mut kind = "as told".to_owned();
@@ -118,7 +118,7 @@ impl Items {
 
     /// What will probably disappoint.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.report.warnings(self.config.data.kind == Kind::Sequence);
+        let mut warnings = self.report.warnings(self.config.data.kind == Kind::Sequence && self.sessions.is_none());
         if self.config.data.weighted && !self.histories.weighted() {
             warnings.push("--weighted has no effect: the data has no column of weights (--columns weight=NAME)".into());
         }

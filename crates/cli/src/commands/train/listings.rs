@@ -11,7 +11,7 @@ use vecinity::{Error, Result};
 
 /// The sessions of histories by the settings of the data, with the markets of the items.
 pub(super) fn sessions_of(
-    histories: Histories,
+    histories: &Histories,
     config: &Config,
     sources: &[Source],
     work: Option<PathBuf>,
@@ -22,7 +22,7 @@ pub(super) fn sessions_of(
         reject: data.reject.clone(),
         min_dwell: data.min_dwell.map_or(0, |seconds| seconds as i64 * 1000),
     };
-    let (mut made, summary) = market::sessions(&histories, &rules)?;
+    let (mut made, summary) = market::sessions(histories, &rules)?;
     if let Some(column) = &data.local_negatives {
         let metadata = data.metadata.as_deref().map(Metadata::parse).transpose()?;
         let groups = match metadata {

@@ -1,0 +1,181 @@
+//! A marketplace from the outside: training with goals and markets, the lab, new listings, types, and what is refused.
+
+mod common;
+
+use common::{answer, answer_and_talk, refused};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+const COLUMNS: &str = "session=session,item=listing,event=event,time=day";
+
+/// Two markets of twelve listings. In each, even listings are cheap and odd ones dear; a guest looks at four neighbours of one
+/// price, is sometimes rejected, and every second one books.
+fn stays(folder: &Path) {
+    let mut events = String::from("session\tuser\tlisting\tevent\tday\n");
+    let mut listings = String::from("listing\tmarket\tx\ty\tprice\n");
+    for market in 0..2 {
+        for at in 0..13 {
+            let _ = writeln!(listings, "m{market}l{at}\t{market}\t{at}\t0\t{}", if at % 2 == 0 { 40 } else { 90 });
+        }
+    }
+    let mut chance = vecinity::rng::Rng::new(3, 0);
+    for session in 0..600 {
+        let (market, odd, first) = (chance.below(2), chance.below(2), chance.below(3));
+        let clicks: Vec<u32> = (0..4).map(|step| 2 * ((first + step) % 6) + odd).collect();
+        let mut say = |at: u32, kind: &str| {
+            let _ = writeln!(events, "s{session}\tu{}\tm{market}l{at}\t{kind}\t{}", session % 90, session / 10);
+        };
+        clicks.iter().for_each(|&at| say(at, "click"));
+        if session % 5 == 0 {
+            say(clicks[0], "rejected");
+        }
+        if session % 2 == 0 {
+            say(clicks[(session as usize / 2) % 4], "booked");
+        }
+    }
+    let users: String = (0..90).map(|user| format!("u{user}\t{}\n", user % 3)).collect();
+    fs::write(folder.join("events.tsv"), events).unwrap();
+    fs::write(folder.join("listings.tsv"), listings).unwrap();
+    fs::write(folder.join("users.tsv"), format!("user\tcountry\n{users}")).unwrap();
+}
+
+fn all<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    let market = [
+        "--columns",
+        COLUMNS,
+        "--metadata",
+        "listings.tsv",
+        "--global-context",
+        "booked",
+        "--local-negatives",
+        "market",
+    ];
+    command
+        .iter()
+        .chain(&market)
+        .chain(&["--reject", "rejected", "--dim", "16", "--threads", "1"])
+        .chain(more)
+        .copied()
+        .collect()
+}
+
+#[test]
+fn a_model_of_listings_is_trained_asked_and_made_larger() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stays(folder);
+    let (done, talk) = answer_and_talk(folder, &all(&["train", "events.tsv", "-o", "m.model"], &["--epochs", "20"]));
+    assert!(talk.contains("600 sessions of 2,400 clicks · 300 end in the goal · 120 rejections"), "{talk}");
+    assert_eq!(done["evaluation"]["holdout"], "goal:0.1");
+    let config = fs::read_to_string(folder.join("m.model/config.toml")).unwrap();
+    assert!(config.contains("family = \"airbnb\"") && config.contains("local_negatives = 5"), "{config}");
+    let near = answer(folder, &["neighbors", "m.model", "m0l2", "-k", "3"]);
+    let text = near.to_string();
+    assert!(text.contains("m0l") && !text.contains("m1l"), "{text}");
+    // Listing 12 of each market was never clicked: at x = 12, the nearest three of its price are 10, 8 and 6.
+    let added = answer(
+        folder,
+        &[
+            "add",
+            "m.model",
+            "--metadata",
+            "listings.tsv",
+            "--place",
+            "x,y",
+            "--same",
+            "market",
+            "--range",
+            "price",
+            "--buckets",
+            "2",
+        ],
+    );
+    assert_eq!(added["added"], 2);
+    assert_eq!(added["new"][0]["of"], serde_json::json!(["m0l10", "m0l8", "m0l6"]));
+    let near = answer(folder, &["neighbors", "m.model", "m0l12", "-k", "2"]).to_string();
+    assert!(near.contains("m0l8"), "{near}");
+    answer(folder, &["verify", "m.model"]);
+    // A model that was made larger is trained again from its own settings.
+    answer(folder, &["train", "--config", "m.model/config.toml", "-o", "again.model", "--epochs", "2"]);
+}
+
+#[test]
+fn the_market_may_be_a_column_of_the_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stays(folder);
+    let events = fs::read_to_string(folder.join("events.tsv")).unwrap();
+    let with_market: String = (events.lines().enumerate())
+        .map(|(at, line)| match at {
+            0 => format!("{line}\tmarket\n"),
+            _ => format!("{line}\t{}\n", if line.contains("m0l") { "north" } else { "south" }),
+        })
+        .collect();
+    fs::write(folder.join("wide.tsv"), with_market).unwrap();
+    let train = |data: &'static str, metadata: bool, to: &'static str| {
+        let mut arguments = vec!["train", data, "-o", to, "--columns", COLUMNS, "--global-context", "booked"];
+        arguments.extend(["--local-negatives", "market", "--epochs", "2", "--threads", "1", "--holdout", "none"]);
+        arguments.extend(if metadata { vec!["--metadata", "listings.tsv"] } else { vec![] });
+        answer(folder, &arguments);
+        fs::read(folder.join(to).join("vectors.safetensors")).unwrap()
+    };
+    // The same markets, from either place: the same vectors.
+    assert_eq!(train("events.tsv", true, "a.model"), train("wide.tsv", false, "b.model"));
+}
+
+#[test]
+fn the_lab_compares_the_parts_of_the_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stays(folder);
+    let more = ["--epochs", "5", "--seeds", "2", "-o", "lab.svg"];
+    let found = answer(folder, &all(&["lab", "airbnb", "events.tsv"], &more));
+    let names: Vec<&str> = found["variants"].as_array().unwrap().iter().map(|v| v["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["plain", "+ global context", "+ market", "both"]);
+    for variant in found["variants"].as_array().unwrap() {
+        let rank = variant["mean_rank"]["mean"].as_f64().unwrap();
+        assert!((0.0..0.5).contains(&rank), "{variant}");
+        assert!(variant["right_market"]["mean"].as_f64().unwrap() > 0.8, "{variant}");
+    }
+    assert_eq!(found["baselines"].as_array().unwrap().len(), 3);
+    assert!(fs::read_to_string(folder.join("lab.svg")).unwrap().contains("<polyline"));
+}
+
+#[test]
+fn types_are_learned_with_and_without_rejections() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stays(folder);
+    let rules = "[[listing]]\ncolumn = \"price\"\nedges = [60]\n[[user]]\ncolumn = \"country\"\n[[user]]\ncolumn = \"bookings\"\nedges = [2]\n";
+    fs::write(folder.join("types.toml"), rules).unwrap();
+    let mut arguments = vec!["types", "events.tsv", "--columns", "user=user,item=listing,event=event,time=day"];
+    arguments.extend(["--listings", "listings.tsv", "--users", "users.tsv", "--rules", "types.toml"]);
+    arguments.extend(["--reject", "rejected", "-o", "t.model"]);
+    let found = answer(folder, &arguments);
+    assert_eq!((&found["bookings"], &found["rejections"]), (&300.into(), &120.into()));
+    assert_eq!(found["listing_types"], 2);
+    assert_eq!(found["held_out"].as_array().unwrap().len(), 2);
+    answer(folder, &["neighbors", "t.model", "listing:price=..60", "-k", "3"]);
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stays(folder);
+    let train = ["train", "events.tsv", "-o", "m.model", "--columns", COLUMNS];
+    let with = |more: &[&'static str]| refused(folder, &[&train[..], more].concat());
+    let message = with(&["--global-context", "bought"]);
+    assert!(message.contains("global_context is bought") && message.contains("click"), "{message}");
+    let message = with(&["--global-context", "booked", "--local-negatives", "town", "--metadata", "listings.tsv"]);
+    assert!(message.contains("local_negatives is town") && message.contains("market, x, y, price"), "{message}");
+    let message = with(&["--global-context", "booked", "--local-negatives", "town"]);
+    assert!(message.contains("--metadata"), "{message}");
+    let message = with(&["--global-context", "booked", "--min-dwell", "30s"]);
+    assert!(message.contains("--min-dwell needs the time"), "{message}");
+    let message = with(&["--global-context", "booked", "--kind", "set"]);
+    assert!(message.contains("--kind sequence"), "{message}");
+    let message = refused(folder, &["lab", "airbnb", "events.tsv", "--columns", COLUMNS]);
+    assert!(message.contains("the lab needs goals and markets"), "{message}");
+}
