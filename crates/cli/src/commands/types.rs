@@ -170,15 +170,12 @@ impl Types {
 }
 
 /// Cosines of pairs that were not learned from and whose types are both known; nothing without a booking among them.
-///
-/// From the input vector of the user type to the output vector of the listing type: what training brings together, or keeps
-/// apart where a host rejected. Two input vectors grow alike by what they keep away from, too.
 fn alike(model: &Embeddings, meetings: &[&Meeting], learned_rejections: bool) -> Option<Alike> {
-    let (input, output): (&Matrix, &Matrix) = (model.input(), model.output()?);
+    let matrix: &Matrix = model.input();
     let mean = |accepted: bool| {
         let known = meetings.iter().filter(|meeting| meeting.accepted == accepted).filter_map(|meeting| {
             let (user, listing) = (model.vocab().get(&meeting.user)?, model.vocab().get(&meeting.listing)?);
-            Some(f64::from(Metric::Cosine.score(input.row(user.row()), output.row(listing.row()))))
+            Some(f64::from(Metric::Cosine.score(matrix.row(user.row()), matrix.row(listing.row()))))
         });
         let known: Vec<f64> = known.collect();
         (known.iter().sum::<f64>() / known.len().max(1) as f64, known.len())
@@ -207,10 +204,10 @@ fn write(answer: &Answer<'_>, to: &mut dyn std::io::Write) -> std::io::Result<()
             ]
         })
         .collect();
-    table::write(to, &["held out: cosine in-out", ">booked", ">rejected", ">difference", ">pairs"], &rows)?;
+    table::write(to, &["held out: cosine", ">booked", ">rejected", ">difference", ">pairs"], &rows)?;
     writeln!(
         to,
-        "wrote   {}                             Next:  vecinity neighbors {0} 'user:...' --vectors in-out",
+        "wrote   {}                             Next:  vecinity neighbors {0} 'user:...'",
         answer.model.display()
     )
 }
