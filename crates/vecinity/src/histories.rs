@@ -434,7 +434,7 @@ impl Histories {
     #[must_use]
     pub fn beside_items(&self, vocab: &Vocab) -> Vec<Column> {
         let rows: Vec<Option<usize>> =
-            vocab.iter().map(|(_, item, _)| self.items().get(item).map(|item| item.row())).collect();
+            vocab.iter().map(|(_, item, _)| self.items().get(item).map(crate::id::TokenId::row)).collect();
         let column = |column: &Column| {
             Column::of_texts(&column.name, rows.iter().map(|row| row.and_then(|row| column.text(row))))
         };

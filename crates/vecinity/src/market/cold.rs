@@ -89,7 +89,7 @@ pub fn add_nearest(model: &Embeddings, metadata: &Metadata, rules: &Nearest) -> 
         let expected = "the columns of the place, such as x,y; with kilometres latitude,longitude";
         return Err(Error::setting("place", rules.place.join(","), expected));
     }
-    if rules.neighbors == 0 || rules.buckets == 0 || !(rules.radius > 0.0) {
+    if rules.neighbors == 0 || rules.buckets == 0 || rules.radius.is_nan() || rules.radius <= 0.0 {
         return Err(Error::setting("neighbors, buckets, radius", "0", "more than 0"));
     }
     let known = Known::new(model, metadata, rules)?;
