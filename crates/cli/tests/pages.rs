@@ -102,20 +102,20 @@ impl Browser {
         serde_json::from_slice::<Value>(&answer).unwrap()["value"].take()
     }
 
-    fn command(&self, method: &str, path: &str, body: Value) -> Value {
+    fn command(&self, method: &str, path: &str, body: &Value) -> Value {
         let answer =
-            self.send(method, &format!("/session/{}{path}", self.session), (method == "POST").then_some(&body));
+            self.send(method, &format!("/session/{}{path}", self.session), (method == "POST").then_some(body));
         assert!(answer.get("error").is_none(), "{path} {body}: {answer}");
         answer
     }
 
     fn open(&self, address: &str) {
-        self.command("POST", "/url", json!({ "url": address }));
+        self.command("POST", "/url", &json!({ "url": address }));
     }
 
     /// What a script returns.
     fn run(&self, script: &str) -> Value {
-        self.command("POST", "/execute/sync", json!({"script": script, "args": []}))
+        self.command("POST", "/execute/sync", &json!({"script": script, "args": []}))
     }
 
     /// Waits until an expression is true.
@@ -146,13 +146,13 @@ impl Browser {
     #[track_caller]
     fn click(&self, selector: &str, text: &str) {
         let element = self.element(selector, text);
-        self.command("POST", &format!("/element/{element}/click"), json!({}));
+        self.command("POST", &format!("/element/{element}/click"), &json!({}));
     }
 
     #[track_caller]
     fn keys(&self, selector: &str, keys: &str) {
         let element = self.element(selector, "");
-        self.command("POST", &format!("/element/{element}/value"), json!({ "text": keys }));
+        self.command("POST", &format!("/element/{element}/value"), &json!({ "text": keys }));
     }
 
     #[track_caller]
@@ -172,7 +172,7 @@ impl Browser {
             }
         }
         actions.push(json!({"type": "pointerUp", "button": 0}));
-        self.command("POST", "/actions", json!({"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]}));
+        self.command("POST", "/actions", &json!({"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]}));
     }
 }
 
@@ -299,7 +299,7 @@ fn every_page_does_its_main_task_by_clicks_and_keys() {
     page("nothing");
     browser.sees("There is no such page");
 
-    let log = browser.command("POST", "/se/log", json!({"type": "browser"}));
+    let log = browser.command("POST", "/se/log", &json!({"type": "browser"}));
     let bad: Vec<_> = log
         .as_array()
         .unwrap()
