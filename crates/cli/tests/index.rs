@@ -60,7 +60,7 @@ fn what_cannot_be_asked_is_said_with_its_exit_code() {
     assert!(vecinity(folder.path(), &["index", "build", "v.txt", "-o", "v.index"]).status.success());
     run(&["index", "search", "v.index", "nobody"], 2, "'nobody' is not in this model");
     run(&["index", "search", "v.index", "--queries", "w.txt"], 2, "its vectors have 3 values, those of the index 2");
-    run(&["index", "search", "."], 2, "INDEX.json is missing");
+    run(&["index", "search", ".", "a"], 2, "INDEX.json is missing");
     let segment = folder.path().join("v.index/segment.1");
     let mut bytes = fs::read(&segment).unwrap();
     bytes[100] ^= 1;

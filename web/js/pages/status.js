@@ -34,8 +34,9 @@ export function render(root, { reload }) {
       event.preventDefault();
       try {
         const changed = await call("PUT", of(model.name), { path: path.value.trim() }, { token: token.value.trim() });
+        // The page is drawn anew, and would take the words away.
+        await reload();
         toast(t("swapped", { v: changed.version }));
-        reload();
       } catch (error) {
         fill(said, problem(error));
       }

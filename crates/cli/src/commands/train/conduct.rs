@@ -100,10 +100,16 @@ impl Conduct {
 
     /// The run is over: nothing to go on with.
     pub(super) fn remove_checkpoint(&self) -> vecinity::Result<()> {
-        let _ = std::fs::remove_file(&self.live);
         if self.checkpoint.exists() {
             std::fs::remove_dir_all(&self.checkpoint).map_err(Error::io(&self.checkpoint, "remove"))?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Conduct {
+    /// A run that is over, however it ended, is nothing to look on at.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.live);
     }
 }
