@@ -103,8 +103,7 @@ impl Browser {
     }
 
     fn command(&self, method: &str, path: &str, body: &Value) -> Value {
-        let answer =
-            self.send(method, &format!("/session/{}{path}", self.session), (method == "POST").then_some(body));
+        let answer = self.send(method, &format!("/session/{}{path}", self.session), (method == "POST").then_some(body));
         assert!(answer.get("error").is_none(), "{path} {body}: {answer}");
         answer
     }
