@@ -54,13 +54,8 @@ pub(crate) fn join(histories: Histories, columns: &[&str], users: Option<&Path>,
         );
         return Err(Error::input(file, what, "check that both name users in the same way"));
     }
-    output.say(format_args!(
-        "users   {} of {} are in {}: {}",
-        known,
-        counted(histories.len() as u64, "history"),
-        file.display(),
-        fields.join(", ")
-    ));
+    let of = counted(histories.len() as u64, "user");
+    output.say(format_args!("users   {known} of {of} are in {}: {}", file.display(), fields.join(", ")));
     let with =
         |histories: Histories, name: &&str| histories.with_column_of_owners(name, &|owner| metadata.field(owner, name));
     Ok(fields.iter().fold(histories, with))
