@@ -66,7 +66,7 @@ def difference(program: Path, flags: list[str], folder: Path) -> tuple[float, in
     session = onnxruntime.InferenceSession(folder / "tower.onnx")
     asked = {"history": newest(users, rows, session.get_inputs()[0].shape[1])}
     if (schema := folder / "m" / "features.json").exists():
-        asked |= known(users, json.loads(schema.read_text()), asked["history"])
+        asked |= known(users, json.loads(schema.read_text())["users"], asked["history"])
     found = session.run(None, asked)[0]
     return float(np.abs(found - np.load(folder / "users.npy")).max()), len(users)
 
