@@ -35,7 +35,11 @@ pub(crate) fn join(histories: Histories, columns: &[&str], users: Option<&Path>,
     let metadata = Metadata::parse(file)?;
     let fields: Vec<&str> =
         columns.iter().copied().filter(|name| metadata.columns().iter().any(|c| c == name)).collect();
-    if fields.is_empty() && !columns.is_empty() {
+    if columns.is_empty() {
+        let expected = "nothing of the kind unless the network reads its fields: --features";
+        return Err(Error::setting("user_metadata", file.display(), expected));
+    }
+    if fields.is_empty() {
         let what = format!(
             "has none of the features {}: its fields are {}",
             columns.join(", "),

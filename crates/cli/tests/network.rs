@@ -204,6 +204,9 @@ fn what_is_known_of_users_is_read_asked_and_missed() {
     assert!(message.contains("COLUMN:category, number or words"), "{message}");
     let message = wrong(&["--features", "hour:number"]);
     assert!(message.contains("'day' in the column 'hour' is no number"), "{message}");
+    fs::rename(folder.join("gone.csv"), folder.join("users.csv")).unwrap();
+    let message = wrong(&["--user-metadata", "users.csv"]);
+    assert!(message.contains("unless the network reads its fields: --features"), "{message}");
     fs::write(folder.join("untimed.csv"), "user,item\na,x\na,y\na,z\nb,x\nb,y\nb,z\n").unwrap();
     let message = refused(folder, &["train", "untimed.csv", "-o", "x", "--model", "youtube", "--example-age"]);
     assert!(message.contains("example_age needs the times of events"), "{message}");

@@ -199,9 +199,10 @@ fn describe(config: &Config) -> String {
             format!("sets, every pair, {} negatives (exponent {}), {common}", m.negatives, m.noise_exponent)
         }
         ModelConfig::Youtube(m) => format!(
-            "network: {} pools of the last {} items, hidden layers {:?}, dim {}, {} epochs of steps of {}, rate {}, seed {}",
+            "network: {} pools of the last {} items{}, hidden layers {:?}, dim {}, {} epochs of steps of {}, rate {}, seed {}",
             m.pools + usize::from(m.mean) + usize::from(m.last),
             m.history,
+            beside(m),
             m.hidden,
             train.dim,
             train.epochs,
@@ -210,6 +211,23 @@ fn describe(config: &Config) -> String {
             train.seed
         ),
     }
+}
+
+/// What a network reads beside histories.
+fn beside(model: &youtube::Config) -> String {
+    let listed =
+        |features: &[youtube::Feature]| features.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut parts = Vec::new();
+    if !model.features.is_empty() {
+        parts.push(listed(&model.features));
+    }
+    if model.example_age {
+        parts.push("the age of an example".to_owned());
+    }
+    if !model.item_features.is_empty() {
+        parts.push(format!("of items {}", listed(&model.item_features)));
+    }
+    if parts.is_empty() { String::new() } else { format!(" with {}", parts.join(", ")) }
 }
 
 fn windows(model: &word2vec::Config, common: &str) -> String {
