@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 
+/// Bytes of a huge page.
+const HUGE_PAGE: usize = 2 << 20;
+
 /// A number type whose every bit pattern is a value.
 ///
 /// # Safety
@@ -92,7 +95,6 @@ impl Buffer {
     /// # Errors
     /// What the system says, which may be that there is no memory.
     pub fn zeroed(length: usize) -> io::Result<Self> {
-        const HUGE_PAGE: usize = 2 << 20;
         if length == 0 {
             return Ok(Self { map: None, length });
         }
@@ -117,6 +119,28 @@ impl Buffer {
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         self.map.as_deref_mut().map_or(&mut [], |bytes| &mut bytes[..self.length])
     }
+}
+
+/// Asks the system to hold this memory in huge pages, best before it is written for the first time; changes nothing else.
+pub fn prefer_huge_pages<T: Plain>(memory: &mut [T]) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    {
+        const PAGE: usize = 4096;
+        let start = memory.as_mut_ptr().addr().next_multiple_of(PAGE) - memory.as_mut_ptr().addr();
+        let length = (size_of_val(memory).saturating_sub(start)) / PAGE * PAGE;
+        if length >= HUGE_PAGE {
+            // SAFETY: whole pages inside of the slice, which stay as they are but for their size. A refusal costs speed only.
+            let _ = unsafe {
+                rustix::mm::madvise(
+                    memory.as_mut_ptr().byte_add(start).cast(),
+                    length,
+                    rustix::mm::Advice::LinuxHugepage,
+                )
+            };
+        }
+    }
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = memory;
 }
 
 /// Bytes as numbers in this machine's byte order; `None` if they do not start at a multiple of the number's alignment

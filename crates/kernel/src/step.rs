@@ -72,6 +72,62 @@ unsafe fn adam<L: Lanes>(s: Adam, values: &mut [f32], gradient: &[f32], first: &
     }
 }
 
+/// Steps of Adam without a gradient, made up for at once: what they have in common for all values of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CatchUp {
+    /// What the parameters are multiplied with.
+    pub keep: f32,
+    /// How far they move by `first moment / (sqrt(second moment) + epsilon)`.
+    pub by: f32,
+    /// What the first moment is multiplied with.
+    pub first: f32,
+    /// What the second moment is multiplied with.
+    pub second: f32,
+    /// Added to the square root.
+    pub epsilon: f32,
+}
+
+impl CatchUp {
+    /// `w = keep w - by m / (sqrt(v) + epsilon)`, then `m = first m`, `v = second v`.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn step(&self, values: &mut [f32], first: &mut [f32], second: &mut [f32]) {
+        let n = values.len();
+        assert!([first.len(), second.len()] == [n; 2], "two moments a value");
+        let (isa, step) = (Isa::active(), *self);
+        // SAFETY: equal lengths; the instruction set of this process.
+        unsafe {
+            dispatch!(isa, catch_up(step: CatchUp, values: &mut [f32], first: &mut [f32], second: &mut [f32]));
+        }
+    }
+}
+
+/// # Safety
+/// Equal lengths; the instruction set of `L`.
+#[inline(always)]
+unsafe fn catch_up<L: Lanes>(s: CatchUp, values: &mut [f32], first: &mut [f32], second: &mut [f32]) {
+    // SAFETY: `at + WIDTH` is at most the common length.
+    unsafe {
+        let whole = values.len() / L::WIDTH * L::WIDTH;
+        let (keep, by, epsilon) = (L::splat(s.keep), L::splat(-s.by), L::splat(s.epsilon));
+        let (fade_m, fade_v) = (L::splat(s.first), L::splat(s.second));
+        for at in (0..whole).step_by(L::WIDTH) {
+            let (m, v) = (first.as_mut_ptr().add(at), second.as_mut_ptr().add(at));
+            let w = values.as_mut_ptr().add(at);
+            let (old_m, old_v) = (L::load(m), L::load(v));
+            L::load(w).mul_add(keep, by.mul(old_m).div(old_v.sqrt().add(epsilon))).store(w);
+            old_m.mul(fade_m).store(m);
+            old_v.mul(fade_v).store(v);
+        }
+        for at in whole..values.len() {
+            values[at] = s.keep * values[at] - s.by * first[at] / (second[at].sqrt() + s.epsilon);
+            first[at] *= s.first;
+            second[at] *= s.second;
+        }
+    }
+}
+
 /// A step of Adagrad (Duchi et al. 2011): `v += g²`, `w = keep w - rate g / (sqrt(v) + epsilon)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Adagrad {
@@ -147,6 +203,16 @@ mod tests {
             assert!((value - (1.0 - 0.01 * g.signum())).abs() < 1e-5, "{value}");
         }
         assert!((m[0] - 0.3).abs() < 1e-6 && (v[0] - 0.009).abs() < 1e-6);
+    }
+
+    #[test]
+    fn steps_made_up_for_move_by_the_first_moment_over_the_root_of_the_second() {
+        let step = CatchUp { keep: 0.5, by: 0.1, first: 0.9, second: 0.25, epsilon: 1.0 };
+        let (mut values, mut m, mut v) = (vec![2.0; 19], vec![4.0; 19], vec![9.0; 19]);
+        step.step(&mut values, &mut m, &mut v);
+        // 0.5 * 2 - 0.1 * 4 / (3 + 1) = 0.9.
+        assert!(values.iter().all(|v| (v - 0.9).abs() < 1e-6));
+        assert!(m.iter().all(|m| (m - 3.6).abs() < 1e-6) && v.iter().all(|&v| v == 2.25));
     }
 
     #[test]

@@ -11,10 +11,9 @@
 use std::error::Error;
 use std::fs;
 use std::time::Instant;
-use vecinity::deep::Settings;
 use vecinity::eval::recommend::{Fold, Sequences};
 use vecinity::models::youtube::{Config, Epoch, Youtube, fit, memory};
-use vecinity::train::{Control, Progress};
+use vecinity::train::{Control, Progress, Settings};
 
 /// The two tables of `RUN.toml`.
 #[derive(Default, serde::Deserialize)]

@@ -2,7 +2,6 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `settings` | the settings every network has, checked |
 //! | `schedule` | the learning rate of a step: warm-up and decay |
 //! | `parameter` | a table or a matrix with what its optimiser remembers |
 //! | `optimizer` | Adam and Adagrad, dense and row by row; rows that are left out catch up exactly |
@@ -34,7 +33,6 @@ mod parameter;
 mod pools;
 mod rows;
 mod schedule;
-mod settings;
 mod softmax;
 mod team;
 mod unit;
@@ -48,7 +46,6 @@ pub use parameter::Parameter;
 pub use pools::{Pools, Weighting};
 pub use rows::{RowGradient, sum_rows};
 pub use schedule::{Decay, Schedule};
-pub use settings::Settings;
 pub use softmax::{Candidates, Gradients, Softmax, mark_hits};
 pub use team::in_groups;
 pub use unit::{unit_backward, unit_rows};

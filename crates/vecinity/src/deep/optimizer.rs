@@ -13,16 +13,21 @@
 //! C(i) = c_{i+1} ... c_{s+k}      m = m b1^k      v = v b2^k
 //! ```
 //!
-//! which is exact but for the place of `eps`. Adagrad only decays.
+//! which is exact but for the place of `eps`. Adagrad only decays. The sums of all `s` are carried on from step to step
+//! ([`Missed`]): rows of a large table all missed different steps.
+
+mod missed;
 
 use super::{Parameter, RowGradient, Schedule};
-use vecinity_kernel::step::{Adagrad, Adam};
+use missed::Missed;
+use vecinity_kernel::codes::prefetch;
+use vecinity_kernel::step::{Adagrad, Adam, CatchUp};
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f32 = 1e-8;
-/// Steps after which nothing of a first moment is left: 0.9^200 is 7e-10.
-const FADED: u32 = 200;
+/// Rows that are asked for ahead of the one that is computed: tables do not fit into caches.
+const AHEAD: usize = 4;
 
 /// The kind of optimiser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -43,24 +48,24 @@ pub struct Optimizer {
     weight_decay: f64,
     /// The step that is being made, from 1.
     step: u32,
-    /// For each step so far the logarithm of the product of all `1 - rate * decay` up to it.
-    shrunk: Vec<f64>,
+    /// What the steps that are over amount to for a row without gradients, with and without decay.
+    missed: [Missed; 2],
 }
 
 impl Optimizer {
     /// An optimiser before its first step.
     #[must_use]
     pub fn new(method: Method, schedule: Schedule, weight_decay: f32) -> Self {
-        Self { method, schedule, weight_decay: f64::from(weight_decay), step: 0, shrunk: vec![0.0] }
+        Self { method, schedule, weight_decay: f64::from(weight_decay), step: 0, missed: Default::default() }
     }
 
     /// Begins the next step, and returns its rate.
     pub fn begin_step(&mut self) -> f32 {
+        let mut missed = std::mem::take(&mut self.missed);
+        self.pass(&mut missed);
+        self.missed = missed;
         self.step += 1;
-        let rate = self.schedule.rate(self.step);
-        let before = self.shrunk.last().copied().unwrap_or(0.0);
-        self.shrunk.push(before + (1.0 - f64::from(rate) * self.weight_decay).ln());
-        rate
+        self.rate()
     }
 
     /// The rate of the step that is being made.
@@ -82,72 +87,52 @@ impl Optimizer {
         self.step
     }
 
-    /// By what all weights are multiplied in the steps from `after` on up to `last`.
-    fn shrinking(&self, after: u32, last: u32) -> f64 {
-        (self.shrunk[last as usize] - self.shrunk[after as usize]).exp()
-    }
-
     /// Brings rows to where they would be had no step left them out: all steps before this one.
     ///
     /// # Panics
     /// If a row does not exist.
     pub fn refresh(&self, parameter: &mut Parameter, rows: impl IntoIterator<Item = u32>) {
-        self.bring(parameter, rows, self.step.saturating_sub(1));
+        let rows: Vec<u32> = rows.into_iter().collect();
+        bring(parameter, &rows, self.step.saturating_sub(1), self.catching_up(&self.missed, parameter.decays));
     }
 
     /// Brings all rows to where they are behind this step: before they are read as a whole.
     pub fn settle(&self, parameter: &mut Parameter) {
-        self.bring(parameter, 0..parameter.stamps.len() as u32, self.step);
+        let mut missed = self.missed.clone();
+        self.pass(&mut missed);
+        let rows: Vec<u32> = (0..parameter.stamps.len() as u32).collect();
+        bring(parameter, &rows, self.step, self.catching_up(&missed, parameter.decays));
     }
 
-    fn bring(&self, parameter: &mut Parameter, rows: impl IntoIterator<Item = u32>, last: u32) {
-        let width = parameter.width;
-        // Rows of a batch mostly missed the same steps: the sums of one gap serve for the next row.
-        let mut known = (u32::MAX, CatchUp { shrink: 1.0, by: 0.0, first: 1.0, second: 1.0 });
-        for row in rows {
-            let stamp = &mut parameter.stamps[row as usize];
-            let since = std::mem::replace(stamp, last.max(*stamp));
-            if since >= last {
-                continue;
-            }
-            if known.0 != since {
-                known = (since, self.catch_up(since, last, parameter.decays));
-            }
-            let run = row as usize * width..(row as usize + 1) * width;
-            let catch_up = &known.1;
-            let moments = parameter.first[run.clone()].iter_mut().zip(&mut parameter.second[run.clone()]);
-            for (value, (first, second)) in parameter.values[run].iter_mut().zip(moments) {
-                *value = catch_up.shrink * *value - catch_up.by * *first / (second.sqrt() + EPSILON);
-                *first *= catch_up.first;
-                *second *= catch_up.second;
+    /// The step that is being made is over.
+    fn pass(&self, missed: &mut [Missed; 2]) {
+        if self.step > 0 {
+            for (missed, decays) in missed.iter_mut().zip([true, false]) {
+                missed.pass(f64::from(self.rate()), self.keep(decays));
             }
         }
     }
 
-    /// What the steps `since + 1 ..= last` without a gradient amount to.
-    fn catch_up(&self, since: u32, last: u32, decays: bool) -> CatchUp {
-        let shrinking = |after: u32| if decays { self.shrinking(after, last) } else { 1.0 };
-        let shrink = shrinking(since) as f32;
-        if self.method == Method::Adagrad || since == 0 {
-            // Before its first gradient a row has no moments.
-            return CatchUp { shrink, by: 0.0, first: 1.0, second: 1.0 };
+    /// What the steps behind one of them amount to.
+    fn catching_up<'a>(&self, missed: &'a [Missed; 2], decays: bool) -> impl Fn(u32) -> CatchUp + use<'a> {
+        let method = self.method;
+        let missed = &missed[usize::from(!decays)];
+        move |since| {
+            let (keep, by, steps) = missed.behind(since as usize);
+            let keep = keep as f32;
+            if method == Method::Adagrad || since == 0 {
+                // Before its first gradient a row has no moments.
+                return CatchUp { keep, by: 0.0, first: 1.0, second: 1.0, epsilon: EPSILON };
+            }
+            let (first, second) = (BETA1.powi(steps as i32) as f32, BETA2.powi(steps as i32) as f32);
+            CatchUp { keep, by: by as f32, first, second, epsilon: EPSILON }
         }
-        let mut by = 0.0;
-        let (mut b1, mut b2) = (1.0, 1.0);
-        let (mut power1, mut power2) = (BETA1.powi(since as i32), BETA2.powi(since as i32));
-        for step in since + 1..=last.min(since.saturating_add(FADED)) {
-            (b1, b2, power1, power2) = (b1 * BETA1, b2 * BETA2, power1 * BETA1, power2 * BETA2);
-            let rate = f64::from(self.schedule.rate(step));
-            by += shrinking(step) * rate * b1 * (1.0 - power2).sqrt() / ((1.0 - power1) * b2.sqrt());
-        }
-        let missed = (last - since) as i32;
-        CatchUp { shrink, by: by as f32, first: BETA1.powi(missed) as f32, second: BETA2.powi(missed) as f32 }
     }
 
     fn adam(&self, decays: bool, scale: f32) -> Adam {
         let (rate, step) = (self.schedule.rate(self.step), self.step as i32);
         Adam {
-            keep: self.keep(decays),
+            keep: self.keep(decays) as f32,
             scale,
             beta1: BETA1 as f32,
             beta2: BETA2 as f32,
@@ -158,11 +143,12 @@ impl Optimizer {
     }
 
     fn adagrad(&self, decays: bool, scale: f32) -> Adagrad {
-        Adagrad { keep: self.keep(decays), scale, rate: self.schedule.rate(self.step), epsilon: EPSILON }
+        Adagrad { keep: self.keep(decays) as f32, scale, rate: self.schedule.rate(self.step), epsilon: EPSILON }
     }
 
-    fn keep(&self, decays: bool) -> f32 {
-        if decays { self.shrinking(self.step - 1, self.step) as f32 } else { 1.0 }
+    /// What this step multiplies values with before anything else.
+    fn keep(&self, decays: bool) -> f64 {
+        if decays { 1.0 - f64::from(self.rate()) * self.weight_decay } else { 1.0 }
     }
 
     /// A step of all values.
@@ -185,26 +171,47 @@ impl Optimizer {
     /// # Panics
     /// If the widths differ or a row does not exist.
     pub fn sparse(&self, parameter: &mut Parameter, gradient: &RowGradient, scale: f32) {
-        let width = parameter.width;
+        let (width, gradient_rows) = (parameter.width, &gradient.rows);
         let (adam, adagrad) = (self.adam(parameter.decays, scale), self.adagrad(parameter.decays, scale));
-        for (&row, gradient) in gradient.rows.iter().zip(gradient.values.chunks_exact(width)) {
-            let run = row as usize * width..(row as usize + 1) * width;
-            debug_assert!(parameter.stamps[row as usize] + 1 >= self.step, "row {row} has not been refreshed");
+        for (at, gradient) in gradient.values.chunks_exact(width).enumerate() {
+            let row = gradient_rows[at] as usize;
+            ask_ahead(parameter, gradient_rows, at);
+            let run = row * width..(row + 1) * width;
+            debug_assert!(parameter.stamps[row] + 1 >= self.step, "row {row} has not been refreshed");
             let (values, second) = (&mut parameter.values[run.clone()], &mut parameter.second[run.clone()]);
             match self.method {
                 Method::Adam => adam.step(values, gradient, &mut parameter.first[run], second),
                 Method::Adagrad => adagrad.step(values, gradient, second),
             }
-            parameter.stamps[row as usize] = self.step;
+            parameter.stamps[row] = self.step;
         }
     }
 }
 
-struct CatchUp {
-    shrink: f32,
-    by: f32,
-    first: f32,
-    second: f32,
+/// Brings rows to where they are behind step `last`; `missed` says what the steps behind one of them amount to.
+fn bring(parameter: &mut Parameter, rows: &[u32], last: u32, missed: impl Fn(u32) -> CatchUp) {
+    let width = parameter.width;
+    for (at, &row) in rows.iter().enumerate() {
+        ask_ahead(parameter, rows, at);
+        let stamp = &mut parameter.stamps[row as usize];
+        let since = std::mem::replace(stamp, last.max(*stamp));
+        if since >= last {
+            continue;
+        }
+        let run = row as usize * width..(row as usize + 1) * width;
+        let Parameter { values, first, second, .. } = parameter;
+        missed(since).step(&mut values[run.clone()], &mut first[run.clone()], &mut second[run]);
+    }
+}
+
+/// Asks for the memory of a row some places on.
+fn ask_ahead(parameter: &Parameter, rows: &[u32], at: usize) {
+    if let Some(&row) = rows.get(at + AHEAD) {
+        let run = row as usize * parameter.width..(row as usize + 1) * parameter.width;
+        for values in [&parameter.values, &parameter.first, &parameter.second] {
+            prefetch(&values[run.clone()]);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A table or a matrix, with what its optimiser remembers of every value.
 
 use crate::rng::Rng;
+use vecinity_kernel::mapped::prefer_huge_pages;
 
 /// Values that are learned, in rows.
 #[derive(Debug, Clone, Default)]
@@ -26,15 +27,15 @@ impl Parameter {
     #[must_use]
     pub fn new(values: Vec<f32>, width: usize, bias: bool) -> Self {
         assert!(width > 0 && values.len().is_multiple_of(width), "values come in rows");
-        let zeros = vec![0.0; values.len()];
+        let [first, second] = [zeros(values.len()), zeros(values.len())];
         let stamps = vec![0; values.len() / width];
-        Self { first: zeros.clone(), second: zeros, stamps, values, width, decays: !bias }
+        Self { first, second, stamps, values, width, decays: !bias }
     }
 
     /// Normally distributed values in the first `wanted` columns of each row, zeros in the rest.
     #[must_use]
     pub fn normal(rows: usize, wanted: usize, width: usize, deviation: f32, rng: &mut Rng) -> Self {
-        let mut values = vec![0.0; rows * width];
+        let mut values = zeros(rows * width);
         for row in values.chunks_exact_mut(width) {
             row[..wanted].fill_with(|| deviation * normal(rng));
         }
@@ -99,6 +100,13 @@ impl Parameter {
     pub fn bytes(rows: usize, width: usize) -> u64 {
         rows as u64 * (3 * 4 * width as u64 + 4)
     }
+}
+
+/// Zeros; where they are many in huge pages, since a step reads rows here and there.
+fn zeros(count: usize) -> Vec<f32> {
+    let mut zeros = vec![0.0; count];
+    prefer_huge_pages(&mut zeros);
+    zeros
 }
 
 /// A draw from the standard normal distribution (Box and Muller 1958).

@@ -5,20 +5,20 @@
 
 use super::page::{Page, mean_and_deviation, spread};
 use super::problem::{Difference, Problem, Tested, all, histories, mean_of_each};
-use super::{Options, Watch};
-use crate::deep::{Activation, Settings};
+use super::{Options, Watch, rates};
+use crate::deep::Activation;
 use crate::error::Result;
 use crate::eval::recommend::{mean_ndcg, rank};
 use crate::histories::Histories;
 use crate::models::youtube::{Config, Epoch, LossKind, Youtube, fit};
 use crate::report::charts::{Axes, Line};
 use crate::report::plot;
-use crate::train::Control;
+use crate::train::{Control, Settings};
 
 const DIM: usize = 32;
 const HIDDEN: usize = 64;
-/// Learning rates among which validation chooses, for each function.
-const RATES: [f32; 3] = [3e-3, 1e-2, 3e-2];
+const HISTORY: usize = 20;
+const POOLS: usize = 4;
 /// A unit whose slope is below this share of the steepest for every history has stopped to learn.
 const DEAD: f32 = 0.01;
 
@@ -79,7 +79,7 @@ impl Units {
 struct Arm {
     activation: Activation,
     rate: f32,
-    /// NDCG@10 of validation by learning rate, first seed.
+    /// NDCG@10 of validation by learning rate, rising, first seed.
     rates: Vec<(f32, f64)>,
     /// NDCG@10 of validation behind each epoch, mean over seeds.
     curve: Vec<f64>,
@@ -117,22 +117,19 @@ pub fn activation(of: &Histories, options: &Options, watch: Watch<'_>) -> Result
         let line = format!("{:<9}rate {rate:<6} seed {seed}   validation NDCG@10 {:.4}", activation.name(), run.best());
         Ok((run, line))
     };
-    let choices: Vec<_> = Activation::ALL.iter().flat_map(|&(_, kind)| RATES.map(|rate| (kind, rate, 1))).collect();
-    let mut tried = all(choices, options.threads, watch, job)?.into_iter();
-    let mut firsts: Vec<(Vec<(f32, f64)>, Run)> = Vec::new();
-    for _ in Activation::ALL {
-        let mut runs: Vec<Run> = tried.by_ref().take(RATES.len()).collect();
-        let rates = runs.iter().map(|run| (run.rate, run.best())).collect();
-        let best = (0..runs.len()).max_by(|&a, &b| runs[a].best().total_cmp(&runs[b].best())).unwrap_or(0);
-        firsts.push((rates, runs.swap_remove(best)));
-    }
+    let kinds = Activation::ALL.map(|(_, kind)| kind);
+    let mut tried = |jobs: Vec<(usize, f32)>| {
+        let jobs = jobs.into_iter().map(|(arm, rate)| (kinds[arm], rate, 1)).collect();
+        all(jobs, options.threads, &mut *watch, job)
+    };
+    let firsts = rates::choose(kinds.len(), &mut tried, Run::best)?;
     let seeds = |rate: f32| (2..=options.seeds).map(move |seed| (rate, seed));
-    let others: Vec<_> = (Activation::ALL.iter().zip(&firsts))
-        .flat_map(|(&(_, kind), (_, first))| seeds(first.rate).map(move |(rate, seed)| (kind, rate, seed)))
+    let others: Vec<_> = (kinds.iter().zip(&firsts))
+        .flat_map(|(&kind, (_, first))| seeds(first.rate).map(move |(rate, seed)| (kind, rate, seed)))
         .collect();
     let mut rest = all(others, options.threads, watch, job)?.into_iter();
     let mut arms: Vec<Arm> = Vec::new();
-    for (&(_, kind), (rates, first)) in Activation::ALL.iter().zip(firsts) {
+    for (kind, (rates, first)) in kinds.into_iter().zip(firsts) {
         let runs: Vec<Run> = std::iter::once(first).chain(rest.by_ref().take(options.seeds as usize - 1)).collect();
         arms.push(report(&problem, kind, rates, &runs, arms.first()));
     }
@@ -158,6 +155,8 @@ impl Budget {
 fn train(problem: &Problem, budget: &Budget, (activation, rate, seed): (Activation, f32, u64)) -> Result<Run> {
     let config = Config {
         activation,
+        history: HISTORY,
+        pools: POOLS,
         hidden: vec![HIDDEN],
         residual: false,
         dropout: 0.0,
@@ -233,12 +232,13 @@ fn page(problem: &Problem, options: &Options, budget: &Budget, arms: &[Arm]) -> 
     page.section("A network from histories to the next item");
     let epochs = budget.epochs;
     page.paragraph(&format!(
-        "One network, four functions of its hidden layer, all else equal: four learned weightings of the last 20 items, \
+        "One network, four functions of its hidden layer, all else equal: {POOLS} learned weightings of the last {HISTORY} items, \
          {HIDDEN} hidden units, user vectors of {DIM} values, full softmax, Adam, {epochs} epochs, no dropout, and no \
-         residual around the hidden layer, so that everything goes through it. For each function validation chooses the learning rate \
-         (of {RATES:?}, by the first seed) and the epoch; the test is asked once. ± is the deviation over seeds; differences are \
+         residual around the hidden layer, so that everything goes through it. For each function validation chooses the epoch \
+         and {}; the test is asked once. ± is the deviation over seeds; differences are \
          of NDCG@10, question by question, with a 95 % interval. A unit is dead if its slope is below {:.0} % of the \
          steepest for every history of the test.",
+        rates::in_words(),
         100.0 * DEAD
     ));
     page.table(

@@ -5,6 +5,7 @@
 //! | `activation` | what is the activation of the hidden layer: is it a sigmoid? |
 //! | `sparse` | why do deep nets dislike very sparse input? |
 //! | `problem` | next-item prediction on somebody's histories: learned from, chosen by, reported on |
+//! | `rates` | a learning rate for each arm of an experiment |
 //! | `page` | an answer as Markdown, JSON and pictures |
 //!
 //! Rules of all of them: validation chooses and test reports, several seeds, intervals, everything equal but what is
@@ -16,6 +17,7 @@
 mod activation;
 mod page;
 mod problem;
+mod rates;
 mod sparse;
 
 pub use activation::activation;

@@ -32,6 +32,12 @@ impl Noise {
             return Err(Error::setting("noise_exponent", exponent, "-4 to 4"));
         }
         let weights: Vec<f64> = vocab.counts().iter().map(|&n| (n.max(1) as f64).powf(exponent)).collect();
+        Ok(Self::of_weights(&weights))
+    }
+
+    /// The sampler that draws each number with probability proportional to its weight, which is positive.
+    #[must_use]
+    pub fn of_weights(weights: &[f64]) -> Self {
         let scale = weights.len() as f64 / weights.iter().sum::<f64>();
         let mut height: Vec<f64> = weights.iter().map(|w| w * scale).collect();
         let full = Column { share: u32::MAX, alias: 0 };
@@ -46,7 +52,7 @@ impl Noise {
                 low.push(h);
             }
         }
-        Ok(Self { columns })
+        Self { columns }
     }
 
     /// Draws a token.

@@ -1,7 +1,7 @@
 //! What a table and pre-trained vectors are worth.
 
 use super::super::problem::{Difference, Problem, Tested, all, cross_entropy, mean_of_each};
-use super::super::{Options, Watch};
+use super::super::{Options, Watch, rates};
 use super::network::{DEVIATION, DIM, First, Network, newest};
 use crate::config::{Config, Kind};
 use crate::corpus::Corpus;
@@ -13,8 +13,6 @@ use crate::histories::Histories;
 use crate::rng::Rng;
 use crate::train::Control;
 
-/// Learning rates among which validation chooses, for each start.
-pub(super) const RATES: [f32; 2] = [2e-3, 6e-3];
 /// Items that occur less often in what is learned from are rare.
 pub(super) const RARE: u64 = 10;
 /// How often validation is asked.
@@ -95,13 +93,12 @@ pub(super) fn learn(of: &Histories, problem: &Problem, options: &Options, watch:
         let line = format!("{name:<29}rate {rate:<6} seed {seed}   validation NDCG@10 {:.4}", run.best);
         Ok((run, line))
     };
-    let choices: Vec<_> = (0..STARTS.len()).flat_map(|start| RATES.map(|rate| (start, rate, 1))).collect();
-    let mut tried = all(choices, options.threads, watch, job)?.into_iter();
-    let mut firsts: Vec<Run> = Vec::new();
-    for _ in STARTS {
-        let runs = tried.by_ref().take(RATES.len());
-        firsts.extend(runs.reduce(|best, run| if run.best > best.best { run } else { best }));
-    }
+    let mut tried = |jobs: Vec<(usize, f32)>| {
+        let jobs = jobs.into_iter().map(|(start, rate)| (start, rate, 1)).collect();
+        all(jobs, options.threads, &mut *watch, job)
+    };
+    let firsts: Vec<Run> =
+        rates::choose(STARTS.len(), &mut tried, |run| run.best)?.into_iter().map(|(_, first)| first).collect();
     let others: Vec<_> = (firsts.iter().enumerate())
         .flat_map(|(start, first)| (2..=options.seeds).map(move |seed| (start, first.rate, seed)))
         .collect();

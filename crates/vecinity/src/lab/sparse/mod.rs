@@ -16,7 +16,7 @@ mod network;
 
 use super::page::{Page, mean_and_deviation, spread};
 use super::problem::Problem;
-use super::{Options, Watch};
+use super::{Options, Watch, rates};
 use crate::error::{Result, grouped};
 use crate::histories::Histories;
 use crate::report::charts::{Axes, Line};
@@ -121,10 +121,10 @@ fn learning_section(page: &mut Page, learned: &Learned, seeds: u64) {
     page.paragraph(&format!(
         "The same network on the given data, from three starts of its first layer: **random** and learned; **pre-trained** (skip-gram \
          vectors of the same histories, scaled to the same mean square) and frozen; pre-trained and learned further. For each, \
-         validation chooses the learning rate (of {:?}, by the first seed) and the step; the test is asked once. ± is the deviation over seeds. The \
+         validation chooses the step and {}; the test is asked once. ± is the deviation over seeds. The \
          fixed loss, {:.3} on validation, is the lowest that all three reach. Rare items occur fewer than {RARE} times in what is learned from: {} \
          of {} questions are about one.",
-        learning::RATES,
+        rates::in_words(),
         learned.fixed_loss,
         grouped(learned.rare as u64),
         grouped(learned.questions as u64),

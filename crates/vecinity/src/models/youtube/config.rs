@@ -1,9 +1,9 @@
 //! Settings of the network.
 
 use super::Feature;
-use crate::deep::{self, Activation, Decay, Method};
+use crate::deep::{Activation, Decay, Method};
 use crate::error::{Error, Result};
-use crate::train;
+use crate::train::Settings;
 
 /// Items below which the default loss goes over all of them.
 const FULL_BELOW: usize = 20_000;
@@ -138,24 +138,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The settings of the engine: those every model has, and those of the optimiser.
-    #[must_use]
-    pub fn settings(&self, train: &train::Settings) -> deep::Settings {
-        deep::Settings {
-            dim: train.dim,
-            epochs: train.epochs,
-            learning_rate: train.learning_rate,
-            threads: train.threads,
-            seed: train.seed,
-            batch: self.batch,
-            warm_up: self.warm_up,
-            decay: self.decay,
-            optimizer: self.optimizer,
-            weight_decay: self.weight_decay,
-            clip: self.clip,
-        }
-    }
-
     /// Checks every range.
     ///
     /// # Errors
@@ -195,6 +177,30 @@ impl Config {
         }
         if !(0.0..=1.0).contains(&self.calibration) {
             return Err(Error::setting("calibration", self.calibration, "0 to 1"));
+        }
+        if !(1..=1 << 20).contains(&self.batch) {
+            return Err(Error::setting("batch", self.batch, "1 to 1048576"));
+        }
+        if !(0.0..=1.0).contains(&self.warm_up) {
+            return Err(Error::setting("warm_up", self.warm_up, "0 to 1, a share of all steps"));
+        }
+        if !(self.clip >= 0.0 && self.clip.is_finite()) {
+            return Err(Error::setting("clip", self.clip, "0 (off) or a norm above 0"));
+        }
+        Ok(())
+    }
+
+    /// Checks every range, and what depends on the settings that every model has.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the name, the value and the range.
+    pub(super) fn check_with(&self, settings: &Settings) -> Result<()> {
+        self.check()?;
+        if settings.dim > 4096 {
+            return Err(Error::setting("dim", settings.dim, "1 to 4096 for a network"));
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay * settings.learning_rate < 1.0) {
+            return Err(Error::setting("weight_decay", self.weight_decay, "0 (off) to below 1 / learning_rate"));
         }
         Ok(())
     }

@@ -46,8 +46,7 @@ pub fn fit_corpus(
         let (input, output) = model.tables()?;
         epoch(report.epoch, Behind { input: &input, output: &output, tower: Some(&model.tower()) })
     };
-    let model =
-        fit(&fold, corpus.side(), config, &config.settings(settings), state, &mut observe, &mut save, &mut each)?;
+    let model = fit(&fold, corpus.side(), config, settings, state, &mut observe, &mut save, &mut each)?;
     let (input, output) = model.tables()?;
     // A run whose checkpoint lay behind its last step had nothing to observe.
     let progress = last.unwrap_or(Progress {

@@ -9,14 +9,14 @@ use super::network::{OutputGradient, TowerGradient, Trace};
 use super::parts::Parts;
 use super::{Config, LossKind, Network, Schema, Youtube};
 use crate::deep::{
-    Candidates, GROUP, LANES, Masks, Optimizer, Parameter, RowGradient, Schedule, Settings, in_groups, padded,
-    sum_rows, unit_backward, unit_rows,
+    Candidates, GROUP, LANES, Masks, Optimizer, Parameter, RowGradient, Schedule, in_groups, padded, sum_rows,
+    unit_backward, unit_rows,
 };
 use crate::error::{Error, Result};
 use crate::eval::recommend::Fold;
 use crate::histories::Side;
 use crate::rng::Rng;
-use crate::train::{Control, Progress};
+use crate::train::{Control, Progress, Settings};
 use clock::Clock;
 use std::time::Instant;
 
@@ -54,7 +54,7 @@ pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize)
         activations += padded(outputs);
         before = padded(outputs);
     }
-    let batch = settings.batch;
+    let batch = config.batch;
     let candidates = match config.loss_for(items) {
         LossKind::Full => items,
         LossKind::Sampled | LossKind::Gbce => config.negatives,
@@ -142,8 +142,8 @@ pub fn fit(
     save: &mut dyn FnMut(&State, &Youtube) -> Result<()>,
     epoch: &mut dyn FnMut(&Epoch, &Youtube) -> Result<bool>,
 ) -> Result<Youtube> {
-    config.check()?;
     settings.check()?;
+    config.check_with(settings)?;
     let catalogue = Catalogue::of(&fold.counts);
     let schema = Schema::of(config, side)?;
     let contexts = side.filter(|_| schema.reads_users()).map(|side| schema.read(side, true));
@@ -159,13 +159,13 @@ pub fn fit(
     if let Some(state) = from {
         run.go_on(state)?;
     }
-    let steps = per_epoch.div_ceil(settings.batch) as u32;
-    let mut clock = Clock::new(settings, per_epoch, u64::from(run.optimizer.step()));
+    let steps = per_epoch.div_ceil(config.batch) as u32;
+    let mut clock = Clock::new(settings.epochs, config.batch, per_epoch, u64::from(run.optimizer.step()));
     for number in run.optimizer.step() / steps + 1..=settings.epochs {
         let order = run.examples.draw(&mut Rng::new(settings.seed, ORDER | u64::from(number)));
         let done = run.optimizer.step() - (number - 1) * steps;
         let (mut loss, mut learned, mut control) = (0.0, 0, Control::Continue);
-        for batch in order.chunks(settings.batch).skip(done as usize) {
+        for batch in order.chunks(config.batch).skip(done as usize) {
             // The end of an epoch is looked at before a checkpoint: a run that goes on from there does not do it again.
             if run.obey(std::mem::replace(&mut control, Control::Continue), &catalogue, save)? {
                 return Err(Error::Interrupted { checkpoint: None });
@@ -206,12 +206,12 @@ impl<'a> Run<'a> {
     ) -> Self {
         let items = catalogue.len();
         let network = Network::new(config, &schema, items, settings.dim, settings.seed);
-        let steps = examples.in_an_epoch().div_ceil(settings.batch) as u32 * settings.epochs;
+        let steps = examples.in_an_epoch().div_ceil(config.batch) as u32 * settings.epochs;
         let schedule = Schedule {
             peak: settings.learning_rate,
-            warm_up: (settings.warm_up * steps as f32) as u32,
+            warm_up: (config.warm_up * steps as f32) as u32,
             steps,
-            decay: settings.decay,
+            decay: config.decay,
         };
         let full = config.is_full(items);
         let proposal = Proposal::new(config, &catalogue.counts, &examples);
@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
         Self {
             rooms: (0..settings.threads).map(|_| room()).collect(),
             tower: network.gradient(),
-            optimizer: Optimizer::new(settings.optimizer, schedule, settings.weight_decay),
+            optimizer: Optimizer::new(config.optimizer, schedule, config.weight_decay),
             masks: Masks::new(config.dropout),
             comparison: Comparison::default(),
             d_rows: Vec::new(),
@@ -512,7 +512,7 @@ impl<'a> Run<'a> {
         let weighting = network.pools.weighting();
         let logits = network.pools.logit_gradient(&weighting, &tower.weighting);
         let mut scale = 1.0;
-        if self.settings.clip > 0.0 {
+        if self.config.clip > 0.0 {
             let mut runs: Vec<&[f32]> = vec![&logits, &known.values, d_parts];
             runs.extend(tower.layers.iter().flat_map(|layer| [&layer.weights[..], &layer.bias]));
             match &output {
@@ -523,7 +523,7 @@ impl<'a> Run<'a> {
                 runs.push(&history.values);
             }
             let norm = runs.iter().map(|run| f64::from(vecinity_kernel::vector::dot(run, run))).sum::<f64>().sqrt();
-            scale = (f64::from(self.settings.clip) / norm.max(1e-30)).min(1.0) as f32;
+            scale = (f64::from(self.config.clip) / norm.max(1e-30)).min(1.0) as f32;
         }
         network.step_tower(optimizer, tower, &logits, scale);
         network.step_bias(optimizer, &output, scale);

@@ -4,15 +4,16 @@ use super::examples::Examples;
 use super::{Config, LossKind, Network};
 use crate::deep::{Candidates, Gbce, Gradients, Softmax, beta, mark_hits, unit_rows};
 use crate::rng::Rng;
+use crate::train::Noise;
 
 /// Where candidates come from.
 #[derive(Debug)]
 pub(super) struct Proposal {
     kind: LossKind,
     draws: usize,
-    /// `sampled`: for each item the sum of the chances up to it.
-    cumulative: Vec<f64>,
-    /// How often one item of the batch is that item.
+    /// `sampled`: draws items by their counts.
+    noise: Option<Noise>,
+    /// How often one draw, or one item of the batch, is that item.
     shares: Vec<f64>,
     items: usize,
     beta: f32,
@@ -22,17 +23,19 @@ impl Proposal {
     pub(super) fn new(config: &Config, counts: &[u64], examples: &Examples) -> Self {
         let (kind, items) = (config.loss_for(counts.len()), counts.len());
         let draws = if kind == LossKind::InBatch { 0 } else { config.negatives };
-        let mut sum = 0.0;
-        let cumulative = counts.iter().map(|&count| {
-            sum += (count as f64).powf(config.noise_exponent);
-            sum
-        });
-        let cumulative = if kind == LossKind::Sampled { cumulative.collect() } else { Vec::new() };
-        let shares = match kind {
-            LossKind::InBatch | LossKind::Mixed => examples.target_shares(items),
-            _ => Vec::new(),
+        let (noise, shares) = match kind {
+            LossKind::Sampled => {
+                let mut weights: Vec<f64> =
+                    counts.iter().map(|&count| (count as f64).powf(config.noise_exponent)).collect();
+                let noise = Noise::of_weights(&weights);
+                let total: f64 = weights.iter().sum();
+                weights.iter_mut().for_each(|weight| *weight /= total);
+                (Some(noise), weights)
+            }
+            LossKind::InBatch | LossKind::Mixed => (None, examples.target_shares(items)),
+            LossKind::Full | LossKind::Gbce => (None, Vec::new()),
         };
-        Self { kind, draws, cumulative, shares, items, beta: beta(draws, items, config.calibration) }
+        Self { kind, draws, noise, shares, items, beta: beta(draws, items, config.calibration) }
     }
 
     /// Most candidates of a step.
@@ -54,20 +57,14 @@ impl Proposal {
             ids.extend_from_slice(targets);
         }
         for _ in 0..self.draws {
-            ids.push(if let Some(&total) = self.cumulative.last() {
-                let at = rng.f64() * total;
-                self.cumulative.partition_point(|&sum| sum <= at).min(self.items - 1) as u32
-            } else {
-                rng.below(self.items as u32)
+            ids.push(match &self.noise {
+                Some(noise) => noise.draw(rng),
+                None => rng.below(self.items as u32),
             });
         }
-        let chance = |item: usize| {
-            let before = if item == 0 { 0.0 } else { self.cumulative[item - 1] };
-            (self.cumulative[item] - before) / self.cumulative[self.items - 1]
-        };
         let expected = |&id: &u32| match self.kind {
             LossKind::Full | LossKind::Gbce => 1.0,
-            LossKind::Sampled => self.draws as f64 * chance(id as usize),
+            LossKind::Sampled => self.draws as f64 * self.shares[id as usize],
             LossKind::InBatch => others * self.shares[id as usize],
             LossKind::Mixed => others * self.shares[id as usize] + uniform,
         };

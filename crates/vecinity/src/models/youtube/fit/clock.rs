@@ -1,6 +1,5 @@
 //! What is said of the progress of a run.
 
-use crate::deep::Settings;
 use crate::train::{Control, Progress};
 use std::time::{Duration, Instant};
 
@@ -8,8 +7,8 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(100);
 
 /// What is said of the progress.
-pub(super) struct Clock<'a> {
-    settings: &'a Settings,
+pub(super) struct Clock {
+    epochs: u32,
     total: u64,
     /// Examples so far, those of earlier processes included, and of this process.
     pub(super) examples: u64,
@@ -21,12 +20,13 @@ pub(super) struct Clock<'a> {
     loss: (f64, usize),
 }
 
-impl<'a> Clock<'a> {
-    pub(super) fn new(settings: &'a Settings, per_epoch: usize, steps: u64) -> Self {
-        let total = per_epoch as u64 * u64::from(settings.epochs);
-        let examples = (steps * settings.batch as u64).min(total);
+impl Clock {
+    /// Of so many epochs of `per_epoch` examples, behind `steps` steps of `batch` examples.
+    pub(super) fn new(epochs: u32, batch: usize, per_epoch: usize, steps: u64) -> Self {
+        let total = per_epoch as u64 * u64::from(epochs);
+        let examples = (steps * batch as u64).min(total);
         let begun = Instant::now();
-        Self { settings, total, examples, here: 0, seconds: 0.0, next: Duration::ZERO, begun, loss: (0.0, 0) }
+        Self { epochs, total, examples, here: 0, seconds: 0.0, next: Duration::ZERO, begun, loss: (0.0, 0) }
     }
 
     /// A step of `examples` has been made.
@@ -49,7 +49,7 @@ impl<'a> Clock<'a> {
         let (sum, count) = std::mem::take(&mut self.loss);
         observe(&Progress {
             epoch,
-            epochs: self.settings.epochs,
+            epochs: self.epochs,
             tokens: self.examples,
             total_tokens: self.total,
             loss: (count > 0).then(|| sum / count as f64),

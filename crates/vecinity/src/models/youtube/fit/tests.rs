@@ -68,8 +68,8 @@ fn walks(owners: usize, length: usize, items: usize) -> Fold {
 }
 
 fn small() -> (Config, Settings) {
-    let config = Config { history: 5, hidden: vec![20], dropout: 0.0, negatives: 30, ..Config::default() };
-    let settings = Settings { dim: 12, batch: 300, epochs: 10, learning_rate: 0.01, ..Settings::default() };
+    let config = Config { history: 5, hidden: vec![20], dropout: 0.0, negatives: 30, batch: 300, ..Config::default() };
+    let settings = Settings { dim: 12, epochs: 10, learning_rate: 0.01, ..Settings::default() };
     (config, settings)
 }
 
@@ -113,7 +113,7 @@ fn a_tiny_set_is_memorised() {
         .collect();
     let fold = Fold { train, queries, counts };
     let (config, settings) = small();
-    let settings = Settings { epochs: 300, weight_decay: 0.0, ..settings };
+    let (config, settings) = (Config { weight_decay: 0.0, ..config }, Settings { epochs: 300, ..settings });
     let model = silent(&fold, &config, &settings, &mut |_| {}).unwrap();
     let ranked = rank(&model, &fold, 1);
     assert!(ranked.ranks.iter().all(|ranks| ranks == &[1]), "{:?}", ranked.ranks);
@@ -124,8 +124,8 @@ fn any_number_of_threads_gives_the_same_bytes() {
     let fold = walks(100, 12, 40);
     for loss in LOSSES {
         let bytes = |threads: usize| {
-            let config = reading(Config { dropout: 0.3, item_dropout: 0.1, ..with(loss) });
-            let settings = Settings { epochs: 2, threads, clip: 1.0, ..small().1 };
+            let config = reading(Config { dropout: 0.3, item_dropout: 0.1, clip: 1.0, ..with(loss) });
+            let settings = Settings { epochs: 2, threads, ..small().1 };
             let model = silent(&fold, &config, &settings, &mut |_| {}).unwrap();
             let users = model.user_vectors(&[&[1, 2, 3], &[], &[7]]);
             [users, model.item_vectors().to_vec(), model.item_biases().to_vec()]
@@ -266,9 +266,9 @@ fn histories_of_one_event_are_refused() {
 fn a_run_that_is_stopped_goes_on_to_the_same_bytes() {
     let fold = walks(100, 12, 40);
     for loss in LOSSES {
-        let config = reading(Config { dropout: 0.3, item_dropout: 0.1, ..with(loss) });
+        let config = reading(Config { dropout: 0.3, item_dropout: 0.1, batch: 64, clip: 1.0, ..with(loss) });
         let side = beside(fold.train.events());
-        let settings = Settings { epochs: 3, batch: 64, clip: 1.0, ..small().1 };
+        let settings = Settings { epochs: 3, ..small().1 };
         let bits = |model: &Youtube| {
             let users = model.user_vectors(&[&[1, 2, 3], &[7]]);
             let all = [&users, model.item_vectors(), model.item_biases()].concat();
