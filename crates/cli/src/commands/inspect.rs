@@ -146,9 +146,7 @@ pub(super) fn dry_run_of_items(items: &Items, output: Output) -> Result<()> {
     let row = config.train.dim.next_multiple_of(16) * 4;
     // Tables in training, the best so far, and the copies that are asked; events with times and weights.
     let tables = match &config.model {
-        ModelConfig::Youtube(model) => {
-            youtube::memory(model, &model.settings(&config.train), vocab.len(), histories.events()) as usize
-        }
+        ModelConfig::Youtube(model) => youtube::memory(model, &config.train, vocab.len(), histories.events()) as usize,
         _ => 8 * vocab.len() * row,
     };
     let bytes = tables + histories.events() * 24;

@@ -10,10 +10,10 @@ use vecinity::models::youtube;
 #[derive(Debug, Args, Clone, Default)]
 #[command(next_help_heading = "Network (--model youtube)")]
 pub(super) struct Network {
-    /// Items of a history that are looked at, the newest ones [default: 50].
+    /// Items of a history that are looked at, the newest ones [default: 20].
     #[arg(long, value_name = "N")]
     history: Option<usize>,
-    /// Learned weightings of their places; each gives a mean of the history [default: 8].
+    /// Learned weightings of their places; each gives a mean of the history [default: 4].
     #[arg(long, value_name = "N")]
     pools: Option<usize>,
     /// The plain mean of the history as a further pool, as in the paper.
@@ -28,7 +28,7 @@ pub(super) struct Network {
     /// What hidden layers do to their sums: relu, identity, sigmoid or tanh [default: relu].
     #[arg(long, value_parser = crate::choices::choice(&Activation::ALL))]
     activation: Option<Activation>,
-    /// Share of the values left out at random in training [default: 0.2].
+    /// Share of the values left out at random in training [default: 0.3].
     #[arg(long, value_name = "X")]
     dropout: Option<f32>,
     /// Share of the items of a history left out at random in training [default: 0].
@@ -41,6 +41,10 @@ pub(super) struct Network {
     /// Read how old an example is; 0 when the network is asked, so that what was popular once is not listed now.
     #[arg(long)]
     example_age: bool,
+    /// Learn what comes in a later moment: an event is predicted from events of earlier times only, not from the rest of its
+    /// basket.
+    #[arg(long)]
+    strictly_earlier: bool,
     /// Fields of --metadata that are parts of the items' vectors, such as genre,title:words,price: an item without any event has a
     /// vector of them. Values between bars, as in Action|Comedy, are several.
     #[arg(long, value_name = "FIELD,...", value_delimiter = ',')]
@@ -106,6 +110,7 @@ impl Network {
             model.item_features.clone_from(&self.item_features);
         }
         model.example_age |= self.example_age;
+        model.strictly_earlier |= self.strictly_earlier;
         model.mean |= self.mean;
         model.last |= self.last;
         model.tied |= self.tied;
@@ -128,6 +133,7 @@ impl Network {
             ("features", !self.features.is_empty()),
             ("item_features", !self.item_features.is_empty()),
             ("example_age", self.example_age),
+            ("strictly_earlier", self.strictly_earlier),
             ("words", self.words.is_some()),
             ("user_metadata", self.user_metadata.is_some()),
             ("mean", self.mean),

@@ -1,6 +1,10 @@
 //! Gradients of the rows that a batch touched.
 
 use super::linear::add;
+use vecinity_kernel::codes::prefetch;
+
+/// Places that are asked for ahead of the one that is added: those of a row lie all over a batch.
+const AHEAD: usize = 8;
 
 /// A gradient that is zero but for some rows.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +58,11 @@ pub fn sum_rows<'a>(
             let at = &at;
             let mut sum = move || {
                 for (sum, places) in values.chunks_exact_mut(width).zip(ends.windows(2)) {
-                    for &(_, place) in &wanted[places[0]..places[1]] {
-                        add(sum, at(place));
+                    for number in places[0]..places[1] {
+                        if let Some(&(_, later)) = wanted.get(number + AHEAD) {
+                            prefetch(at(later));
+                        }
+                        add(sum, at(wanted[number].1));
                     }
                 }
             };

@@ -101,7 +101,8 @@ impl ModelConfig {
     pub fn reads(&self) -> (Vec<&str>, bool) {
         let Self::Youtube(config) = self else { return (Vec::new(), false) };
         let columns: Vec<&str> = config.features.iter().map(|feature| feature.name.as_str()).collect();
-        let any = !columns.is_empty() || config.example_age || !config.item_features.is_empty();
+        let times = config.example_age || config.strictly_earlier;
+        let any = !columns.is_empty() || times || !config.item_features.is_empty();
         (columns, any)
     }
 

@@ -68,6 +68,8 @@ pub struct Config {
     pub features: Vec<Feature>,
     /// Read how long before the last event an example happened; 0 when the network is asked.
     pub example_age: bool,
+    /// An event is predicted from those of earlier times only, not from what has its own time, such as the rest of its basket.
+    pub strictly_earlier: bool,
     /// Fields of the items that are parts of their output vectors, so that an item without any event has one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub item_features: Vec<Feature>,
@@ -106,17 +108,18 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            history: 50,
-            pools: 8,
+            history: 20,
+            pools: 4,
             mean: false,
             last: false,
             residual: true,
             hidden: vec![256],
             activation: Activation::Relu,
-            dropout: 0.2,
+            dropout: 0.3,
             item_dropout: 0.0,
             features: Vec::new(),
             example_age: false,
+            strictly_earlier: false,
             item_features: Vec::new(),
             words: 50,
             tied: false,

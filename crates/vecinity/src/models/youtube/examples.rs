@@ -57,6 +57,8 @@ pub(super) struct Examples {
     per_owner: usize,
     /// What is known beside the events, in their order.
     contexts: Option<Contexts>,
+    /// Where the past of each event ends, if that is not the event itself.
+    pasts: Option<Vec<usize>>,
 }
 
 impl Examples {
@@ -74,10 +76,36 @@ impl Examples {
         Self { contexts, ..self }
     }
 
+    /// With a past that ends before all events of the same time, such as the rest of a basket.
+    ///
+    /// * `times`: of the events of the fold, in their order.
+    pub(super) fn strictly_earlier(mut self, times: &[i64]) -> Self {
+        let mut pasts = Vec::with_capacity(times.len());
+        for (start, end) in self.owners() {
+            for at in start..end {
+                let same = at > start && times[at] == times[at - 1];
+                pasts.push(if same { pasts[at - 1] } else { at });
+            }
+        }
+        self.pasts = Some(pasts);
+        self
+    }
+
+    /// Where the past of an event ends.
+    fn past(&self, event: usize) -> usize {
+        self.pasts.as_ref().map_or(event, |pasts| pasts[event])
+    }
+
+    /// The events of an owner that have a past.
+    fn predictable(&self, start: usize, end: usize) -> std::ops::Range<usize> {
+        // Events of the first moment stand at the front.
+        (start..end).find(|&event| self.past(event) > start).unwrap_or(end)..end
+    }
+
     /// What is known when the item of an example is asked for; of earlier words the last `most`.
     pub(super) fn known(&self, example: Example, most: usize) -> Known<'_> {
         match &self.contexts {
-            Some(all) => all.at(example.target, example.start, example.target, most),
+            Some(all) => all.at(example.target, example.start, self.past(example.target), most),
             None => Known::default(),
         }
     }
@@ -89,7 +117,7 @@ impl Examples {
     /// Examples in an epoch: the first event of a history has no past.
     pub(super) fn in_an_epoch(&self) -> usize {
         let most = if self.per_owner == 0 { usize::MAX } else { self.per_owner };
-        self.owners().map(|(start, end)| (end - start).saturating_sub(1).min(most)).sum()
+        self.owners().map(|(start, end)| self.predictable(start, end).len().min(most)).sum()
     }
 
     /// The examples of an epoch in random order.
@@ -97,7 +125,7 @@ impl Examples {
         let (mut examples, mut own) = (Vec::with_capacity(self.in_an_epoch()), Vec::new());
         for (start, end) in self.owners() {
             own.clear();
-            own.extend(start + 1..end);
+            own.extend(self.predictable(start, end));
             if self.per_owner > 0 && own.len() > self.per_owner {
                 rng.shuffle(&mut own);
                 own.truncate(self.per_owner);
@@ -111,10 +139,10 @@ impl Examples {
     /// How often each item is the one to be predicted, as a share of all examples.
     pub(super) fn target_shares(&self, items: usize) -> Vec<f64> {
         let mut shares = vec![0.0; items];
-        for (start, end) in self.owners().filter(|(start, end)| end - start > 1) {
-            let all = end - start - 1;
+        for events in self.owners().map(|(start, end)| self.predictable(start, end)) {
+            let all = events.len();
             let taken = if self.per_owner == 0 { all } else { all.min(self.per_owner) };
-            for &item in &self.events[start + 1..end] {
+            for &item in &self.events[events] {
                 shares[item as usize] += taken as f64 / all as f64;
             }
         }
@@ -130,7 +158,8 @@ impl Examples {
 
     /// The last `most` items before it, oldest first.
     pub(super) fn history(&self, example: Example, most: usize) -> &[u32] {
-        &self.events[example.start.max(example.target.saturating_sub(most))..example.target]
+        let end = self.past(example.target);
+        &self.events[example.start.max(end.saturating_sub(most))..end]
     }
 }
 
@@ -162,6 +191,20 @@ mod tests {
         // The items 4, 7, 9 have the numbers 0, 1, 2.
         assert_eq!(found, [(vec![0], 2), (vec![1], 2), (vec![1, 2], 0)]);
         assert_eq!(examples.in_an_epoch(), 3);
+    }
+
+    #[test]
+    fn what_has_the_same_time_is_not_the_past() {
+        // Histories 7 9 4, 9 and 4 9; 9 and 4 of the first one share their time, both of the last one too.
+        let examples = examples(0).strictly_earlier(&[1, 5, 5, 2, 8, 8]);
+        let mut found: Vec<(Vec<u32>, u32)> = examples
+            .draw(&mut Rng::new(1, 0))
+            .into_iter()
+            .map(|e| (examples.history(e, 2).to_vec(), examples.target(e)))
+            .collect();
+        found.sort();
+        assert_eq!(found, [(vec![1], 0), (vec![1], 2)]);
+        assert_eq!((examples.in_an_epoch(), examples.target_shares(3)), (2, vec![0.5, 0.0, 0.5]));
     }
 
     #[test]

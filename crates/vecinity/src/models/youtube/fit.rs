@@ -147,7 +147,13 @@ pub fn fit(
     let catalogue = Catalogue::of(&fold.counts);
     let schema = Schema::of(config, side)?;
     let contexts = side.filter(|_| schema.reads_users()).map(|side| schema.read(side, true));
-    let examples = Examples::of(fold, &catalogue, config.per_owner).beside(contexts);
+    let mut examples = Examples::of(fold, &catalogue, config.per_owner).beside(contexts);
+    if config.strictly_earlier {
+        let Some(times) = side.and_then(|side| side.times.as_deref()) else {
+            return Err(Error::data("strictly_earlier needs the times of events", "name them: --columns time=..."));
+        };
+        examples = examples.strictly_earlier(times);
+    }
     let per_epoch = examples.in_an_epoch();
     if per_epoch == 0 || catalogue.len() < 2 {
         return Err(Error::data(
