@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod beside;
 mod choices;
 mod commands;
 mod figures;

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use vecinity::run::Show;
 
 /// A limit that the user set was not reached: no fault of the program, and exit code 4.
 #[derive(Debug)]
@@ -82,5 +83,11 @@ impl Output {
             return ExitCode::from(4);
         }
         ExitCode::from(ours.map_or(1, vecinity::Error::exit_code))
+    }
+}
+
+impl Show for Output {
+    fn say(&mut self, text: &str) {
+        Output::say(*self, text);
     }
 }

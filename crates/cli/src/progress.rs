@@ -2,9 +2,7 @@
 
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
 use vecinity::train::Progress;
 
@@ -31,16 +29,12 @@ impl Style {
     }
 }
 
-/// Shows progress and keeps the log that goes into the model.
+/// Shows progress.
 pub(crate) struct Reporter {
     style: Style,
     bar: Option<ProgressBar>,
     last: Option<Instant>,
     loss: Option<f64>,
-    log: String,
-    /// Where the log can be followed while it grows; a convenience, so that what cannot be written is left out.
-    live: Option<File>,
-    logged: Option<Instant>,
 }
 
 impl Reporter {
@@ -51,32 +45,13 @@ impl Reporter {
             Style::Auto => Style::Lines,
             other => other,
         };
-        Self { style, bar: None, last: None, loss: None, log: String::new(), live: None, logged: None }
-    }
-
-    /// Lets the log be followed in a file.
-    pub(crate) fn live(mut self, path: &Path) -> Self {
-        self.live = File::create(path).ok();
-        self
-    }
-
-    fn append(&mut self, line: &str) {
-        self.log.push_str(line);
-        self.log.push('\n');
-        if let Some(live) = &mut self.live {
-            let _ = writeln!(live, "{line}");
-        }
+        Self { style, bar: None, last: None, loss: None }
     }
 
     /// Shows where the run stands.
     pub(crate) fn step(&mut self, progress: &Progress) {
         self.loss = progress.loss.or(self.loss);
         let progress = Progress { loss: self.loss, ..*progress };
-        if self.logged.is_none_or(|t| t.elapsed() >= Duration::from_secs(1)) || progress.tokens == progress.total_tokens
-        {
-            self.logged = Some(Instant::now());
-            self.append(&serde_json::to_string(&progress).unwrap_or_default());
-        }
         let every = match self.style {
             Style::Bar => return self.draw(&progress),
             Style::Lines => Duration::from_secs(10),
@@ -98,11 +73,6 @@ impl Reporter {
         }
     }
 
-    /// The loss last seen.
-    pub(crate) fn last_loss(&self) -> Option<f64> {
-        self.loss
-    }
-
     /// Takes the bar away.
     pub(crate) fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
@@ -110,14 +80,8 @@ impl Reporter {
         }
     }
 
-    /// All progress, a JSON object a line.
-    pub(crate) fn log(&self) -> String {
-        self.log.clone()
-    }
-
-    /// Adds an event of its own to the log, and shows it to programs.
+    /// Shows an event to programs.
     pub(crate) fn note(&mut self, event: &serde_json::Value) {
-        self.append(&event.to_string());
         if self.style == Style::Json {
             let _ = writeln!(std::io::stderr(), "{event}");
         }

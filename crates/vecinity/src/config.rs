@@ -19,6 +19,7 @@
 mod file;
 
 pub use file::File;
+pub(crate) use file::did_you_mean;
 
 use crate::baselines::BaselineKind;
 use crate::corpus::{BadUtf8, Options, Phrases, Tokens};

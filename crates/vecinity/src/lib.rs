@@ -24,6 +24,7 @@
 //! | [`tune`] | histories and a time | settings that suit them |
 //! | [`lab`] | a question and histories | the answer by measurement |
 //! | [`formats`] | foreign files | embeddings, and back |
+//! | [`run`] | data and wishes | the whole way to a model folder |
 //!
 //! Five short programs in `examples/` go this way: `words`, `baskets`, `recommend`, `import`, `own_model`.
 //! `ARCHITECTURE.md` walks through them; `tests/architecture.rs` checks who may know whom.
@@ -55,6 +56,7 @@ pub mod publish;
 pub mod recommend;
 pub mod report;
 pub mod rng;
+pub mod run;
 pub mod tensors;
 pub mod train;
 pub mod tune;

@@ -1,19 +1,18 @@
 //! `vecinity inspect`: what a data file or a model is, before any work is spent on it.
 
-use super::train::{Items, describe_items, read_text, warn_of_text};
 use crate::output::Output;
-use crate::settings::{Resolved, Settings};
+use crate::settings::Settings;
 use anyhow::Result;
 use clap::Args;
-use std::io::Read;
 use std::path::Path;
-use vecinity::config::{Config, Kind};
-use vecinity::corpus::{Corpus, Report, Source, expand};
+use vecinity::config::Config;
+use vecinity::corpus::{Corpus, Report};
 use vecinity::error::{grouped, shown};
 use vecinity::eval::recommend::Holdout;
 use vecinity::model_dir::{Manifest, Model, Origin, Outputs};
 use vecinity::models::youtube::{self, LossKind};
 use vecinity::models::{ModelConfig, airbnb, word2vec};
+use vecinity::run::{self, Data, Items, Prepared};
 use vecinity::vocab::Vocab;
 
 /// Look at data or a model: what is it, what would be trained, is it intact.
@@ -38,41 +37,11 @@ impl Inspect {
         {
             return model(Path::new(one), output);
         }
-        let Resolved { config, guessed_kind } = self.settings.resolve(&self.what)?;
-        if config.data.kind == Kind::Text {
-            if guessed_kind {
-                output.say("kind    text (--kind text|sequence|set says otherwise)");
-            }
-            let corpus = read_text(&config, None, output)?;
-            warn_of_text(&config, &corpus, output);
-            return dry_run(&config, &corpus, output);
+        match run::prepare(&self.settings.given(), &Data::Files(self.what), None, &mut output.clone())? {
+            Prepared::Text(text) => dry_run(&text.config, &text.corpus, output),
+            Prepared::Items(items) => dry_run_of_items(&items, output),
         }
-        let metadata = super::train::load_metadata(&config)?;
-        let items = Items::read(config, guessed_kind, &self.settings, None, output)?;
-        if let Some(titles) = metadata {
-            titles.say(items.histories.items(), output)?;
-        }
-        dry_run_of_items(&items, output)
     }
-}
-
-/// Bytes looked at to guess the kind of data.
-const PEEK: usize = 1 << 16;
-
-/// Guesses what the lines are: ids (mostly with digits) are a sequence, all else is text.
-/// Whether order means something cannot be seen, so sets must be named.
-pub(crate) fn guess_kind(files: &[String]) -> Result<Kind> {
-    let Some(source) = expand(files)?.into_iter().next().filter(Source::rereadable) else { return Ok(Kind::Text) };
-    let mut start = Vec::new();
-    let unreadable = vecinity::Error::io(source.path(), "read");
-    source.open()?.take(PEEK as u64).read_to_end(&mut start).map_err(unreadable)?;
-    let text = String::from_utf8_lossy(&start);
-    let (mut tokens, mut ids) = (0, 0);
-    for token in text.split_whitespace() {
-        tokens += 1;
-        ids += usize::from(token.bytes().any(|b| b.is_ascii_digit()));
-    }
-    Ok(if tokens > 0 && ids * 10 > tokens * 8 { Kind::Sequence } else { Kind::Text })
 }
 
 #[derive(serde::Serialize)]
@@ -161,7 +130,7 @@ pub(super) fn dry_run_of_items(items: &Items, output: Output) -> Result<()> {
     output.answer(&plan, |to| {
         // What is talk beside training is the answer here.
         if !output.talks() {
-            for (name, text) in describe_items(items) {
+            for (name, text) in items.describe() {
                 writeln!(to, "{name:<8}{text}")?;
             }
         }

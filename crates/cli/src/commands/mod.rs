@@ -32,7 +32,6 @@ mod why;
 mod word2vec;
 
 use crate::output::Output;
-pub(crate) use inspect::guess_kind;
 
 /// What the user wants to do.
 #[derive(Debug, clap::Subcommand)]

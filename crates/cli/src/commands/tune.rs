@@ -1,6 +1,5 @@
 //! `vecinity tune`: settings that suit the data, searched within a time.
 
-use super::train::{Items, load_metadata};
 use crate::interrupt::{self, Interrupt};
 use crate::output::Output;
 use crate::progress::{Reporter, Style};
@@ -12,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use vecinity::config::Kind;
 use vecinity::error::{counted, grouped};
+use vecinity::run::{Data, Items};
 use vecinity::train::{Control, Progress};
 use vecinity::tune::{Confirmed, Effect, Options, Rung, Space, Trial, Tuned, Wanted, Watch, tune};
 use vecinity::{Error, publish, report};
@@ -93,14 +93,15 @@ impl Tune {
         let journal = self.output.with_extension("trials.jsonl");
         let page_file = self.page();
         self.check_output(&journal)?;
-        let mut items = Items::read(config, guessed_kind, &self.settings, self.output.parent(), output)?;
-        let titles = load_metadata(&items.config)?;
-        items.join_metadata(titles.as_ref())?;
+        let (given, data) = (self.settings.given(), Data::Files(self.data.clone()));
+        let mut show = output;
+        let items = Items::read(config, guessed_kind, &given, &data, self.output.parent(), &mut show)?;
+        let items = items.with_titles(&mut show)?;
         let options = Options {
             budget: self.budget,
             sample: self.sample,
             wanted: self.search,
-            fixed: self.settings.fixed(),
+            fixed: given.fixed(),
             journal,
             resume: self.resume,
         };

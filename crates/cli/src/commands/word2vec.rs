@@ -1,6 +1,5 @@
 //! `vecinity word2vec`: the flags of the C program, for those who come from it.
 
-use super::train::read_text;
 use crate::output::Output;
 use anyhow::Result;
 use clap::Args;
@@ -10,6 +9,7 @@ use vecinity::config::{Config, Kind};
 use vecinity::embeddings::Which;
 use vecinity::formats::{self, Format};
 use vecinity::models::word2vec::{Architecture, Objective};
+use vecinity::run::{Data, Text};
 use vecinity::train::Control;
 use vecinity::{Error, publish};
 
@@ -115,7 +115,7 @@ impl Word2vec {
             .into());
         }
         let binary = flags.number("binary", 0u8)? != 0;
-        let corpus = read_text(&config, None, output)?;
+        let corpus = Text::corpus(&config, &Data::Files(Vec::new()), None, &mut output.clone())?;
         if let Some(path) = saved_vocab {
             let mut text = String::new();
             for (_, token, count) in corpus.vocab().iter() {

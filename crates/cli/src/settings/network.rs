@@ -1,10 +1,10 @@
 //! The flags of networks.
 
-use super::set;
 use clap::Args;
 use std::path::PathBuf;
 use vecinity::deep::Activation;
 use vecinity::models::youtube;
+use vecinity::run::{Given, parse_widths};
 
 /// What only networks have.
 #[derive(Debug, Args, Clone, Default)]
@@ -54,7 +54,7 @@ pub(super) struct Network {
     words: Option<usize>,
     /// Fields of the users for --features: CSV, TSV or JSON Lines with a column 'id', or 'user' as the first one.
     #[arg(long, value_name = "FILE")]
-    pub(super) user_metadata: Option<PathBuf>,
+    user_metadata: Option<PathBuf>,
     /// Items have one vector for histories and answers.
     #[arg(long)]
     tied: bool,
@@ -75,75 +75,36 @@ pub(super) struct Network {
     clip: Option<f32>,
 }
 
-/// Widths of layers.
+/// Widths of layers; a list of its own kind, since a list of flags would be several flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Widths(Vec<usize>);
 
 fn widths(text: &str) -> Result<Widths, String> {
-    if text == "none" {
-        return Ok(Widths(Vec::new()));
-    }
-    let number = |part: &str| {
-        part.trim().parse().map_err(|_| format!("'{part}' is no width; expected such as 512,256, or none"))
-    };
-    text.split(',').map(number).collect::<Result<_, _>>().map(Widths)
+    parse_widths(text).map(Widths)
 }
 
 impl Network {
-    pub(super) fn apply(&self, model: &mut youtube::Config) {
-        set(&mut model.history, self.history.as_ref());
-        set(&mut model.pools, self.pools.as_ref());
-        set(&mut model.hidden, self.hidden.as_ref().map(|widths| &widths.0));
-        set(&mut model.activation, self.activation.as_ref());
-        set(&mut model.dropout, self.dropout.as_ref());
-        set(&mut model.item_dropout, self.item_dropout.as_ref());
-        set(&mut model.temperature, self.temperature.as_ref());
-        set(&mut model.per_owner, self.per_owner.as_ref());
-        set(&mut model.batch, self.batch.as_ref());
-        set(&mut model.weight_decay, self.weight_decay.as_ref());
-        set(&mut model.clip, self.clip.as_ref());
-        set(&mut model.words, self.words.as_ref());
-        if !self.features.is_empty() {
-            model.features.clone_from(&self.features);
-        }
-        if !self.item_features.is_empty() {
-            model.item_features.clone_from(&self.item_features);
-        }
-        model.example_age |= self.example_age;
-        model.strictly_earlier |= self.strictly_earlier;
-        model.mean |= self.mean;
-        model.last |= self.last;
-        model.tied |= self.tied;
-    }
-
-    /// The names of those that were given.
-    pub(super) fn given(&self) -> impl Iterator<Item = &'static str> {
-        let all = [
-            ("history", self.history.is_some()),
-            ("pools", self.pools.is_some()),
-            ("hidden", self.hidden.is_some()),
-            ("activation", self.activation.is_some()),
-            ("dropout", self.dropout.is_some()),
-            ("item_dropout", self.item_dropout.is_some()),
-            ("temperature", self.temperature.is_some()),
-            ("per_owner", self.per_owner.is_some()),
-            ("batch", self.batch.is_some()),
-            ("weight_decay", self.weight_decay.is_some()),
-            ("clip", self.clip.is_some()),
-            ("features", !self.features.is_empty()),
-            ("item_features", !self.item_features.is_empty()),
-            ("example_age", self.example_age),
-            ("strictly_earlier", self.strictly_earlier),
-            ("words", self.words.is_some()),
-            ("user_metadata", self.user_metadata.is_some()),
-            ("mean", self.mean),
-            ("last", self.last),
-            ("tied", self.tied),
-        ];
-        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
-    }
-
-    pub(super) fn first_given(&self) -> Option<&'static str> {
-        self.given().next()
+    pub(super) fn add_to(&self, given: &mut Given) {
+        let flags = self.clone();
+        given.history = flags.history;
+        given.pools = flags.pools;
+        given.mean = flags.mean;
+        given.last = flags.last;
+        given.hidden = flags.hidden.map(|widths| widths.0);
+        given.activation = flags.activation;
+        given.dropout = flags.dropout;
+        given.item_dropout = flags.item_dropout;
+        given.features = flags.features;
+        given.example_age = flags.example_age;
+        given.strictly_earlier = flags.strictly_earlier;
+        given.item_features = flags.item_features;
+        given.words = flags.words;
+        given.user_metadata = flags.user_metadata;
+        given.tied = flags.tied;
+        given.temperature = flags.temperature;
+        given.per_owner = flags.per_owner;
+        given.batch = flags.batch;
+        given.weight_decay = flags.weight_decay;
+        given.clip = flags.clip;
     }
 }

@@ -85,7 +85,7 @@ impl File {
 }
 
 /// The known key most like an unknown one, from the message ``unknown field `epoch`, expected one of `dim`, ...``.
-fn did_you_mean(message: &str) -> Option<String> {
+pub(crate) fn did_you_mean(message: &str) -> Option<String> {
     let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
     let unknown = quoted.next()?;
     let likeness = |known: &str| strsim::jaro_winkler(unknown, known);

@@ -59,6 +59,18 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.min_count == 0 {
+            return Err(Error::setting("min_count", 0, "at least 1"));
+        }
+        if self.max_vocab == Some(0) {
+            return Err(Error::setting("max_vocab", 0, "at least 1"));
+        }
+        Ok(())
+    }
+}
+
 /// What was read and what was left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
@@ -95,12 +107,7 @@ pub fn read(sources: &[Source], options: &Options) -> Result<Corpus> {
     let encoding = encoding_rs::Encoding::for_label(options.encoding.as_bytes()).ok_or_else(|| {
         Error::setting("encoding", &options.encoding, "a WHATWG label: utf-8, latin1, gbk, utf-16le, ...")
     })?;
-    if options.min_count == 0 {
-        return Err(Error::setting("min_count", 0, "at least 1"));
-    }
-    if options.max_vocab == Some(0) {
-        return Err(Error::setting("max_vocab", 0, "at least 1"));
-    }
+    options.check()?;
     let folder = options.work_dir.clone().unwrap_or_else(std::env::temp_dir);
     let limit = options.max_vocab.map_or(DISTINCT, |most| most.saturating_mul(4).clamp(100_000, DISTINCT));
     let mut merger = Merger {
@@ -271,16 +278,13 @@ impl Merger<'_> {
         let maps = Maps::new(segments, map, folder)?;
         let mut hasher = blake3::Hasher::new();
         let (tokens, ends) = renumber(stream, written, maps, folder, &mut hasher)?;
-        for (_, token, count) in vocab.iter() {
-            hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
-        }
-        let fingerprint = hasher.finalize().to_hex().to_string();
+        let fingerprint = fingerprint(hasher, &vocab);
         Ok(Corpus { vocab, tokens, ends, chances: None, side: None, outcomes: None, groups: None, fingerprint, report })
     }
 }
 
 /// The vocabulary, and the final id of each provisional one ([`GONE`] for those left out).
-fn final_ids(table: &Table, options: &Options, report: &Report) -> Result<(Vocab, Vec<u32>)> {
+pub(super) fn final_ids(table: &Table, options: &Options, report: &Report) -> Result<(Vocab, Vec<u32>)> {
     let mut order: Vec<u32> = (0..table.len() as u32).filter(|&id| table.get(id).1 >= options.min_count).collect();
     order.sort_unstable_by(|&a, &b| {
         let ((ta, na), (tb, nb)) = (table.get(a), table.get(b));
@@ -312,6 +316,14 @@ fn final_ids(table: &Table, options: &Options, report: &Report) -> Result<(Vocab
     }
     let vocab = Vocab::from_counts(order.iter().map(|&id| table.get(id)))?;
     Ok((vocab, map))
+}
+
+/// The hash of a corpus, from that of its sequences.
+pub(super) fn fingerprint(mut hasher: blake3::Hasher, vocab: &Vocab) -> String {
+    for (_, token, count) in vocab.iter() {
+        hasher.update(token.as_bytes()).update(&[0]).update(&count.to_le_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// From provisional to final ids for each part of the stream between two prunings.
@@ -361,27 +373,15 @@ fn renumber(
     stream.rewind().map_err(Error::io(folder, "rewind"))?;
     let mut reader = BufReader::with_capacity(1 << 20, stream);
     let (mut tokens, mut ends) = (work_file(folder)?, work_file(folder)?);
-    let (mut done, mut kept, mut last_end) = (0u64, 0u64, 0u64);
-    let mut bytes = vec![0u8; 1 << 20];
+    let (mut done, mut renumbering) = (0u64, Renumbering::default());
+    let mut bytes = vec![0u8; PART * 4];
     while let Some((part_end, map)) = maps.next_part(total, folder)? {
         while done < part_end {
             let n = ((part_end - done) as usize * 4).min(bytes.len());
             reader.read_exact(&mut bytes[..n]).map_err(Error::io(folder, "read"))?;
             done += n as u64 / 4;
-            let (mut ids, mut new_ends) = (Vec::with_capacity(n / 4), Vec::new());
-            for number in bytes[..n].chunks_exact(4) {
-                let id = u32::from_ne_bytes([number[0], number[1], number[2], number[3]]);
-                if id == LINE_END {
-                    let end = kept + ids.len() as u64;
-                    if end > last_end {
-                        new_ends.push(end);
-                        last_end = end;
-                    }
-                } else if map[id as usize] != GONE {
-                    ids.push(map[id as usize]);
-                }
-            }
-            kept += ids.len() as u64;
+            let numbers = bytes[..n].chunks_exact(4).map(|b| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
+            let (ids, new_ends) = renumbering.part(numbers, &map);
             hasher.update(&write_numbers(&mut tokens, folder, &ids)?);
             let end_bytes: Vec<u8> = new_ends.iter().flat_map(|end: &u64| end.to_ne_bytes()).collect();
             ends.write_all(&end_bytes).map_err(Error::io(folder, "write"))?;
@@ -390,6 +390,36 @@ fn renumber(
     }
     let map = |file: &File| Mapped::open(file).map_err(Error::io(folder, "map"));
     Ok((Numbers::Mapped(map(&tokens)?), Numbers::Mapped(map(&ends)?)))
+}
+
+/// Numbers that are renumbered, and hashed, at a time.
+pub(super) const PART: usize = 1 << 18;
+
+/// How far a provisional stream has been renumbered.
+#[derive(Default)]
+pub(super) struct Renumbering {
+    kept: u64,
+    last_end: u64,
+}
+
+impl Renumbering {
+    /// The final ids of a part of the stream, and where sequences end in it; empty ones are dropped.
+    pub(super) fn part(&mut self, numbers: impl ExactSizeIterator<Item = u32>, map: &[u32]) -> (Vec<u32>, Vec<u64>) {
+        let (mut ids, mut ends) = (Vec::with_capacity(numbers.len()), Vec::new());
+        for id in numbers {
+            if id == LINE_END {
+                let end = self.kept + ids.len() as u64;
+                if end > self.last_end {
+                    ends.push(end);
+                    self.last_end = end;
+                }
+            } else if map[id as usize] != GONE {
+                ids.push(map[id as usize]);
+            }
+        }
+        self.kept += ids.len() as u64;
+        (ids, ends)
+    }
 }
 
 /// A file that has no name and vanishes when it is closed.

@@ -152,6 +152,11 @@ impl Table {
         (&self.text[e.start as usize..][..e.len as usize], e.count)
     }
 
+    /// Adds one occurrence of a token; the result is its provisional id.
+    pub(super) fn push(&mut self, token: &str) -> u32 {
+        self.add(token, hasher().hash_one(token.as_bytes()), 1)
+    }
+
     /// Adds the tokens of a block; the result maps the block's numbers to provisional ids.
     pub(super) fn merge(&mut self, text: &str, block: &BlockTokens) -> Vec<u32> {
         block.distinct.iter().map(|d| self.add(d.text(text), d.hash, d.count)).collect()

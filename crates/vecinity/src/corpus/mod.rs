@@ -8,6 +8,7 @@
 //! | `phrases` | tokens that belong together become one |
 //! | `count` | tokens to provisional ids, in parallel, in bounded memory |
 //! | `build` | the whole pass; final ids by falling count |
+//! | `lists` | the same for sequences that are in memory |
 //!
 //! Nothing is parsed twice: while tokens are counted, their provisional ids are written to a work
 //! file; afterwards they are renumbered to the final ids (rare tokens leave) and memory-mapped, so
@@ -17,12 +18,14 @@
 
 mod build;
 mod count;
+mod lists;
 mod phrases;
 mod source;
 mod text;
 mod tokens;
 
 pub use build::{Options, Report, read};
+pub use lists::Lists;
 pub use phrases::{Learning, Phrase, Phrases};
 pub use source::{Source, expand, unpack};
 pub use text::BadUtf8;

@@ -7,9 +7,10 @@ use super::batch::{Batch, Encoder, Has, Row};
 use super::columns::{Columns, Role};
 use super::table::Table;
 use super::{Format, Opened, Options};
-use crate::corpus::Source;
+use crate::corpus::{Lists, Source};
 use crate::error::{Error, Result, counted};
 use std::io::Read;
+use std::path::Path;
 use std::sync::mpsc;
 
 /// Bytes of a block, nearly.
@@ -71,7 +72,7 @@ pub(super) fn read(
     let has = columns.has();
     let layout = Layout { separator, width: roles.len(), roles };
     let header = columns.header;
-    table.columns(source, &columns, has)?;
+    table.columns(source.path(), &columns, has)?;
     let form = Form { header, quoted: true, has };
     blocks(source, opened, options.threads, form, table, &|block, to| parse(block, &layout, to))
 }
@@ -79,7 +80,7 @@ pub(super) fn read(
 /// Reads lines of ids: each line is a history (of the user `line:N`).
 pub(super) fn read_lines(source: &Source, opened: Opened, options: &Options, table: &mut Table) -> Result<()> {
     let has = Has { user: true, ..Has::default() };
-    table.columns(source, &Columns::lines(), has)?;
+    table.columns(source.path(), &Columns::lines(), has)?;
     table.lines();
     blocks(source, opened, options.threads, Form::default(), table, &|block, to| {
         for line in block.split_inclusive(|byte| *byte == b'\n') {
@@ -98,6 +99,26 @@ pub(super) fn read_lines(source: &Source, opened: Opened, options: &Options, tab
             }
         }
     })
+}
+
+/// Reads lists of ids, one history each.
+pub(super) fn read_lists(lists: &Lists, table: &mut Table) -> Result<()> {
+    let name = Path::new("the lists");
+    table.columns(name, &Columns::lines(), Has { user: true, ..Has::default() })?;
+    table.lines();
+    let (mut encoder, mut lines) = (Encoder::new(0, Has::default()), 0);
+    for list in lists.iter() {
+        for item in list {
+            encoder.batch.rows += 1;
+            encoder.batch.user.push(encoder.batch.lines as u32);
+            encoder.append("", item, "", "", 0, 1.0);
+        }
+        encoder.batch.lines += 1;
+        if encoder.batch.rows > 1 << 16 {
+            table.merge(&encoder.take(), name, &mut lines)?;
+        }
+    }
+    table.merge(&encoder.take(), name, &mut lines)
 }
 
 /// How the rows of a stream are written.
@@ -136,7 +157,7 @@ pub(super) fn blocks(
     if threads <= 1 || small {
         let mut encoder = Encoder::new(0, has);
         while let Some(block) = cutter.next(source)? {
-            table.merge(&encode(&block, &mut encoder), source, &mut lines)?;
+            table.merge(&encode(&block, &mut encoder), source.path(), &mut lines)?;
         }
         return Ok(());
     }
@@ -176,7 +197,7 @@ pub(super) fn blocks(
         for (number, batch) in done {
             early.insert(number, batch);
             while let Some(batch) = early.remove(&next) {
-                table.merge(&batch, source, &mut lines)?;
+                table.merge(&batch, source.path(), &mut lines)?;
                 // One block fewer; if the reader has ended there is nobody to tell.
                 let _ = merged.try_recv();
                 next += 1;

@@ -27,7 +27,7 @@ pub(super) fn read(source: &Source, opened: Opened, options: &Options, table: &m
     })?;
     if example.is_array() {
         let has = Has { user: true, ..Has::default() };
-        table.columns(source, &Columns::lines(), has)?;
+        table.columns(source.path(), &Columns::lines(), has)?;
         table.lines();
         return delimited::blocks(source, opened, options.threads, Form::default(), table, &arrays);
     }
@@ -44,7 +44,7 @@ fn keys(example: &Value, options: &Options, source: &Source, table: &mut Table) 
     let columns = Columns::of_names(names, &options.columns).map_err(|error| error.at(source.path()))?;
     let columns = columns.with_beside(&options.beside);
     let has = columns.has();
-    table.columns(source, &columns, has)?;
+    table.columns(source.path(), &columns, has)?;
     let of = columns.roles.iter().map(|(&role, &at)| (role, columns.names[at].clone())).collect();
     Ok(Keys { of, has })
 }

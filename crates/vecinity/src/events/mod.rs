@@ -8,7 +8,8 @@
 //! | `dictionary` | strings to numbers: the table's, and those of the threads that read |
 //! | `delimited` | CSV and TSV, in blocks that end with rows, on all cores |
 //! | `json_lines` | one object (or array of ids) a line |
-//! | `parquet` | row groups; lists make a row a history |
+//! | `arrow` | record batches; lists make a row a history |
+//! | `parquet` | row groups of files to record batches |
 //! | `table` | batches to one table, in memory or in a work file |
 //! | `advice` | sets or sequences, and what will probably disappoint |
 //! | `build` | owners in order, their events by time: [`Histories`] |
@@ -20,6 +21,8 @@
 //! May import: `corpus`, `formats`, `histories`, `vocab`, `error`.  Used by: `config`, `cli`.
 
 mod advice;
+#[cfg(feature = "parquet")]
+mod arrow;
 mod batch;
 mod build;
 mod columns;
@@ -35,7 +38,7 @@ pub use batch::BadRow;
 pub use columns::{Columns, Named, Role};
 pub use time::Unit;
 
-use crate::corpus::Source;
+use crate::corpus::{Lists, Source};
 use crate::error::{Error, Result, grouped};
 use crate::histories::Histories;
 use serde::{Deserialize, Serialize};
@@ -255,6 +258,31 @@ pub fn read(sources: &[Source], options: &Options) -> Result<(Histories, Report)
             }
         }
     }
+    table.check(options, &mut report)?;
+    build::histories(table, options, report)
+}
+
+/// Makes histories of the record batches of one table, as [`read`] makes them of a Parquet file.
+///
+/// # Errors
+/// As [`read`].
+#[cfg(feature = "parquet")]
+pub fn read_batches(batches: &[arrow_array::RecordBatch], options: &Options) -> Result<(Histories, Report)> {
+    let mut table = table::Table::new(options);
+    let mut report = Report { files: 1, ..Report::default() };
+    arrow::read(batches, options, &mut table)?;
+    table.check(options, &mut report)?;
+    build::histories(table, options, report)
+}
+
+/// Makes histories of lists of ids, as [`read`] makes them of a file with one history a line.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_lists(lists: &Lists, options: &Options) -> Result<(Histories, Report)> {
+    let mut table = table::Table::new(options);
+    let mut report = Report { files: 1, format: Some(Format::Lines), ..Report::default() };
+    delimited::read_lists(lists, &mut table)?;
     table.check(options, &mut report)?;
     build::histories(table, options, report)
 }

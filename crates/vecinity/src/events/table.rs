@@ -4,10 +4,10 @@ use super::batch::{BadRow, Batch, Has, KEPT, kind_and_beside};
 use super::columns::{Columns, Role};
 use super::dictionary::Interner;
 use super::{Options, Report, refuse};
-use crate::corpus::Source;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 /// The share of the memory limit that unsorted events may take; sorting needs the rest.
 const SHARE: u64 = 3;
@@ -190,8 +190,8 @@ impl Table {
         }
     }
 
-    /// The columns of the next file: the same roles as in the files before.
-    pub(super) fn columns(&mut self, source: &Source, columns: &Columns, has: Has) -> Result<()> {
+    /// The columns of the next file, of this name: the same roles as in the files before.
+    pub(super) fn columns(&mut self, name: &Path, columns: &Columns, has: Has) -> Result<()> {
         match self.has {
             None => {
                 self.has = Some(has);
@@ -207,16 +207,16 @@ impl Table {
             Some(before) if before == has => {}
             Some(_) => {
                 let what = format!("has other columns than the files before it: {}", columns.names.join(", "));
-                return Err(Error::input(source.path(), what, "train on files of one form, or name --columns"));
+                return Err(Error::input(name, what, "train on files of one form, or name --columns"));
             }
         }
         if !has.user && !has.session {
             let what = format!("no column of users (or sessions) among {}", columns.names.join(", "));
-            return Err(Error::input(source.path(), what, "name it: --columns user=...,item=..."));
+            return Err(Error::input(name, what, "name it: --columns user=...,item=..."));
         }
         if !self.wanted.is_empty() && !has.event {
             let what = "no column of events to choose by --events";
-            return Err(Error::input(source.path(), what, "name it: --columns event=...,item=..."));
+            return Err(Error::input(name, what, "name it: --columns event=...,item=..."));
         }
         Ok(())
     }
@@ -227,7 +227,7 @@ impl Table {
     }
 
     /// Adds a batch; `lines` is the number of lines of this file before it, and goes on.
-    pub(super) fn merge(&mut self, batch: &Batch, source: &Source, lines: &mut u64) -> Result<()> {
+    pub(super) fn merge(&mut self, batch: &Batch, name: &Path, lines: &mut u64) -> Result<()> {
         let report = &mut self.report;
         report.rows += batch.rows;
         report.bytes += batch.bytes;
@@ -236,7 +236,7 @@ impl Table {
             report.time_unit = batch.unit;
         }
         let room = KEPT - report.bad.len().min(KEPT);
-        report.bad.extend(batch.bad_rows(source.path(), *lines).take(room).collect::<Vec<BadRow>>());
+        report.bad.extend(batch.bad_rows(name, *lines).take(room).collect::<Vec<BadRow>>());
         *lines += batch.lines;
         let has = self.has.unwrap_or_default();
         let lines_before = self.owner_counts.len() as u32;

@@ -322,6 +322,34 @@ impl Index {
         found
     }
 
+    /// As [`Index::search`] for each of `queries`, shape `[q, dim]`, on several threads; they change nothing in the answers.
+    ///
+    /// # Panics
+    /// If a query has not `dim` values.
+    #[must_use]
+    pub fn search_batch(
+        &self,
+        queries: &[f32],
+        limit: usize,
+        filter: Option<&Filter>,
+        threads: usize,
+    ) -> Vec<Vec<Neighbor>> {
+        let dim = self.read().segment.dim();
+        assert!(queries.len().is_multiple_of(dim), "queries must have the shape [q, dim]");
+        let mut answers = vec![Vec::new(); queries.len() / dim];
+        let shares = Mutex::new(queries.chunks(16 * dim).zip(answers.chunks_mut(16)));
+        super::build::on_threads(threads.max(1), || {
+            loop {
+                let share = lock(&shares).next();
+                let Some((queries, answers)) = share else { break };
+                for (query, answer) in queries.chunks_exact(dim).zip(answers) {
+                    *answer = self.search(query, limit, filter);
+                }
+            }
+        });
+        answers
+    }
+
     /// Makes changes, in their order. When this returns they are on disk, and every search sees them.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! A model with another recipe (the same vectors, asked in another way), or with more tokens.
 
-use super::{BLEND, Manifest, Model, NewModel, Outputs, RECIPE, REPORT, SKIPPED, TRAINING, read_blend, save};
+use super::{
+    BLEND, Manifest, Model, NewModel, Outputs, RECIPE, REPORT, SKIPPED, TRAINING, check_output, read_blend, save,
+};
 use crate::baselines::Sparse;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
@@ -53,6 +55,20 @@ impl Model {
         staging.publish()?;
         self.manifest = manifest;
         Ok(())
+    }
+
+    /// Writes the model to another place, where an older model is replaced in one step.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if something that is no model stands at `path`, or [`Error::Io`].
+    pub fn copy_to(&self, path: &Path) -> Result<()> {
+        check_output(path)?;
+        let staging = Staging::new(path)?;
+        for name in self.manifest.files.keys() {
+            same_file(&self.path.join(name), &staging.path().join(name))?;
+        }
+        save::seal(staging.path(), path, &self.manifest)?;
+        staging.publish()
     }
 
     /// Writes the model with more tokens behind its own to `path`, where an older model is replaced in one step. Figures,

@@ -311,7 +311,7 @@ impl<'a> Run<'a> {
             from,
             &mut |progress| watch.borrow_mut().observe(progress),
             &mut |state| watch.borrow_mut().save(&self.identity, state, &Beside { note: &note_text, kept: &[] }),
-            Some(&mut |epoch, _| Ok(last.is_none_or(|last| epoch < last))),
+            Some(&mut |epoch, _| Ok(watch.borrow_mut().goes_on(epoch) && last.is_none_or(|last| epoch < last))),
         )?;
         Ok((corpus, fitted))
     }
@@ -335,7 +335,7 @@ impl<'a> Run<'a> {
         let watch = RefCell::new(watch);
         let mut end_of_epoch = |epoch: u32, model: Behind<'_>| {
             if patience == 0 {
-                return Ok(true);
+                return Ok(watch.borrow_mut().goes_on(epoch));
             }
             let recommender = recommender(corpus.vocab(), model, self.histories.ordered());
             let translated = || Translation::new(self.histories, corpus.vocab(), model.tower);
@@ -343,7 +343,7 @@ impl<'a> Run<'a> {
             let each = ndcg_of_each(&rank(&scorer, &asked, self.threads()));
             let mut progress = progress.borrow_mut();
             watch.borrow_mut().epoch(progress.add(epoch, each, model)?);
-            Ok(progress.worse < patience)
+            Ok(watch.borrow_mut().goes_on(epoch) && progress.worse < patience)
         };
         let mut fitted = self.config.model.fit_by_epoch(
             &corpus,
@@ -354,7 +354,7 @@ impl<'a> Run<'a> {
             Some(&mut end_of_epoch),
         )?;
         let ByValidation { epochs, best, worse, .. } = progress.into_inner();
-        let last = epochs.last().map_or(self.config.train.epochs, |report| report.epoch);
+        let last = epochs.last().map_or(fitted.trained.progress.epoch, |report| report.epoch);
         let best = match best {
             Some(best) if worse > 0 => best,
             _ => Snapshot::of(last, behind(&fitted))?,

@@ -32,6 +32,10 @@ pub trait Watch {
     }
     /// Called behind every epoch that was measured.
     fn epoch(&mut self, _report: &EpochReport) {}
+    /// Called behind every epoch of every training, with its number from 1; `false` ends that training there.
+    fn goes_on(&mut self, _epoch: u32) -> bool {
+        true
+    }
     /// Called when the model has been measured and judged, before it learns from everything.
     fn judged(&mut self, _evaluation: &Evaluation) {}
     /// The checkpoint of a stopped run with this identity, if there is one and it is wanted.

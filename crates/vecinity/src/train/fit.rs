@@ -176,7 +176,9 @@ pub fn fit<M: Model>(
             return Err(Error::Interrupted { checkpoint: None });
         }
     }
-    let progress = run.progress(state.next_chunk);
+    let mut progress = run.progress(state.next_chunk);
+    // A training that was ended sooner is as long as it was.
+    progress.epoch = (state.next_chunk / chunks.len().max(1) as u64) as u32;
     observe(&progress);
     let Checkpoint { input, output, .. } = state;
     check_finite(&input, settings)?;

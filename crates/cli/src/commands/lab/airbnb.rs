@@ -1,6 +1,5 @@
 //! `vecinity lab airbnb`: what the booked listing as global context and market negatives are good for.
 
-use crate::commands::train::{Items, load_metadata};
 use crate::output::Output;
 use crate::settings::{Resolved, Settings};
 use crate::table;
@@ -13,8 +12,10 @@ use vecinity::baselines::BaselineKind;
 use vecinity::config::Config;
 use vecinity::eval::recommend::{Holdout, Split};
 use vecinity::market::{self, Alike, FARTHEST, Measured};
+use vecinity::metadata::Metadata;
 use vecinity::models::ModelConfig;
 use vecinity::recommend::{Evaluation, learn};
+use vecinity::run::{Data, Items};
 use vecinity::{Error, publish};
 
 /// What do the two additions of listing embeddings do? (Grbovic & Cheng 2018)
@@ -98,8 +99,15 @@ impl Airbnb {
             let what = "the lab needs goals and markets";
             return Err(Error::data(what, "name them: --global-context EVENT --local-negatives COLUMN").into());
         }
-        let metadata = load_metadata(&config)?;
-        let items = Items::read(config, guessed_kind, &self.settings, None, output)?;
+        let metadata = config.data.metadata.as_deref().map(Metadata::parse).transpose()?;
+        let items = Items::read(
+            config,
+            guessed_kind,
+            &self.settings.given(),
+            &Data::Files(self.data),
+            None,
+            &mut output.clone(),
+        )?;
         let (histories, mut config) = (items.histories, items.config);
         let holdout = Holdout::usual(&histories);
         let asked: Vec<usize> = Split::new(&histories, holdout)?.test.queries.iter().map(|query| query.owner).collect();
@@ -128,8 +136,7 @@ impl Airbnb {
                 let (Some(metrics), vocab) = (learned.metrics, learned.corpus.vocab().clone()) else { continue };
                 let seconds = learned.trained.progress.seconds;
                 let model = learned.trained.into_embeddings(vocab)?;
-                let measured =
-                    market::measure(&model, &histories, &asked, metadata.as_ref().map(|titles| &titles.metadata))?;
+                let measured = market::measure(&model, &histories, &asked, metadata.as_ref())?;
                 let rows = metrics.evaluation.rows.iter().skip(1);
                 baselines.extend(rows.map(|row| (row.name.clone(), row.test.hr[0])));
                 output.say(format_args!(

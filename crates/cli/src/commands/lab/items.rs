@@ -51,7 +51,7 @@ impl Items {
     pub(super) fn run(self, question: &'static str, experiment: Experiment, output: Output) -> Result<()> {
         let begun = Instant::now();
         let mut config = Config::profile(Kind::Sequence);
-        self.events.apply(&mut config);
+        self.events.given().apply_events(&mut config);
         if config.data.weighted {
             return Err(
                 Error::setting("weighted", "given", "nothing of the kind in the lab: events count alike").into()

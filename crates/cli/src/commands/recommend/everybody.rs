@@ -71,7 +71,7 @@ impl Files {
         let columns: Vec<&str> = tower.schema().names().collect();
         let in_training = data.and_then(|data| data.user_metadata.as_deref());
         let users = self.user_metadata.as_deref().or(in_training.filter(|file| file.exists()));
-        let histories = crate::beside::join(histories, &columns, users, output)?;
+        let histories = vecinity::run::join(histories, &columns, users, &mut output.clone())?;
         let there = |name: &str| histories.columns().iter().any(|column| column.name == name);
         let missing: Vec<&str> = columns.iter().copied().filter(|name| !there(name)).collect();
         if !missing.is_empty() {

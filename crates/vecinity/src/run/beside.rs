@@ -1,14 +1,13 @@
 //! What a network reads beside histories: columns of the events, and fields of the users.
 
-use crate::output::Output;
+use super::Show;
+use crate::error::{Error, Result, counted, shown};
+use crate::histories::Histories;
+use crate::metadata::Metadata;
 use std::path::Path;
-use vecinity::error::{counted, shown};
-use vecinity::histories::Histories;
-use vecinity::metadata::Metadata;
-use vecinity::{Error, Result};
 
 /// Puts the wanted fields of items beside them.
-pub(crate) fn join_items(histories: Histories, fields: &[&str], metadata: Option<&Metadata>) -> Result<Histories> {
+pub(super) fn join_items(histories: Histories, fields: &[&str], metadata: Option<&Metadata>) -> Result<Histories> {
     let Some(metadata) = metadata else {
         return match fields.first() {
             None => Ok(histories),
@@ -30,7 +29,10 @@ pub(crate) fn join_items(histories: Histories, fields: &[&str], metadata: Option
 ///
 /// * `columns`: what is wanted; those that the users do not have are columns of the events.
 /// * `users`: the file of their fields.
-pub(crate) fn join(histories: Histories, columns: &[&str], users: Option<&Path>, output: Output) -> Result<Histories> {
+///
+/// # Errors
+/// [`Error::Setting`] and [`Error::Input`] if the file has nothing of what is wanted, or nobody of the histories.
+pub fn join(histories: Histories, columns: &[&str], users: Option<&Path>, show: &mut dyn Show) -> Result<Histories> {
     let Some(file) = users else { return Ok(histories) };
     let metadata = Metadata::parse(file)?;
     let fields: Vec<&str> =
@@ -59,7 +61,7 @@ pub(crate) fn join(histories: Histories, columns: &[&str], users: Option<&Path>,
         return Err(Error::input(file, what, "check that both name users in the same way"));
     }
     let of = counted(histories.len() as u64, "user");
-    output.say(format_args!("users   {known} of {of} are in {}: {}", file.display(), fields.join(", ")));
+    show.say(&format!("users   {known} of {of} are in {}: {}", file.display(), fields.join(", ")));
     let with =
         |histories: Histories, name: &&str| histories.with_column_of_owners(name, &|owner| metadata.field(owner, name));
     Ok(fields.iter().fold(histories, with))

@@ -1,35 +1,34 @@
 //! Events of a marketplace become sessions with goals, of items in markets.
 
+use super::Data;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::events::{Named, Role};
+use crate::histories::{Histories, Values};
+use crate::market::{self, Rules, Summary};
+use crate::metadata::Metadata;
 use std::path::PathBuf;
-use vecinity::config::Config;
-use vecinity::corpus::Source;
-use vecinity::events::{self, Named, Role};
-use vecinity::histories::{Histories, Values};
-use vecinity::market::{self, Rules, Summary};
-use vecinity::metadata::Metadata;
-use vecinity::{Error, Result};
 
 /// The sessions of histories by the settings of the data, with the markets of the items.
 pub(super) fn sessions_of(
     histories: &Histories,
     config: &Config,
-    sources: &[Source],
+    data: &Data,
     work: Option<PathBuf>,
 ) -> Result<(Histories, Summary)> {
-    let data = &config.data;
     let rules = Rules {
-        goal: data.global_context.clone(),
-        reject: data.reject.clone(),
-        min_dwell: data.min_dwell.map_or(0, |seconds| seconds as i64 * 1000),
+        goal: config.data.global_context.clone(),
+        reject: config.data.reject.clone(),
+        min_dwell: config.data.min_dwell.map_or(0, |seconds| seconds as i64 * 1000),
     };
     let (mut made, summary) = market::sessions(histories, &rules)?;
-    if let Some(column) = &data.local_negatives {
-        let metadata = data.metadata.as_deref().map(Metadata::parse).transpose()?;
+    if let Some(column) = &config.data.local_negatives {
+        let metadata = config.data.metadata.as_deref().map(Metadata::parse).transpose()?;
         let groups = match metadata {
-            Some(metadata) if metadata.columns().contains(column) || !sources.iter().all(Source::rereadable) => {
+            Some(metadata) if metadata.columns().contains(column) || !data.rereadable(config)? => {
                 market::groups(made.items(), &metadata, column)?
             }
-            metadata => groups_of_events(&made, config, sources, work, column, metadata.as_ref())?,
+            metadata => groups_of_events(&made, config, data, work, column, metadata.as_ref())?,
         };
         made = made.with_groups(groups);
     }
@@ -40,7 +39,7 @@ pub(super) fn sessions_of(
 fn groups_of_events(
     histories: &Histories,
     config: &Config,
-    sources: &[Source],
+    data: &Data,
     work: Option<PathBuf>,
     column: &str,
     metadata: Option<&Metadata>,
@@ -49,7 +48,7 @@ fn groups_of_events(
     let mut named: Named = options.columns.clone();
     named.0.insert(Role::Event, column.to_owned());
     options.columns = named;
-    let (events, _) = events::read(sources, &options).map_err(|error| match metadata {
+    let (events, _) = data.events(config, &options).map_err(|error| match metadata {
         // Both were looked at; the metadata is where it is usual.
         Some(metadata) => market::groups(histories.items(), metadata, column).err().unwrap_or(error),
         None => {
