@@ -1,0 +1,71 @@
+"""What the pages show is run: the README's example word by word, every example of docs/python.md, the notebook."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def blocks(page: str) -> list[str]:
+    """The Python blocks of a page, but those that only show the other tool (`# gensim`, `# implicit`, `# faiss` first)."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def in_folder(tmp_path: Path, program: str) -> None:
+    """Runs a program in a folder where `data` is the project's."""
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_the_example_of_the_readme_runs_word_by_word(page, tmp_path):
+    (example,) = blocks(page)
+    in_folder(tmp_path, example)
+
+
+OTHERS = ("# gensim", "# implicit", "# faiss", "# hnswlib")
+
+
+def test_every_example_of_the_tutorial_runs_in_order(tmp_path):
+    ours = [block for block in blocks("docs/python.md") if not block.startswith(OTHERS)]
+    assert len(ours) > 8
+    in_folder(tmp_path, "\n".join(ours))
+
+
+def test_what_the_tutorial_says_of_gensim_runs_on_gensim(tmp_path):
+    pytest.importorskip("gensim")
+    theirs = [block for block in blocks("docs/python.md") if block.startswith("# gensim")]
+    assert theirs
+    lists = 'import gzip\nsentences = [line.split() for _, line in zip(range(3000), gzip.open("data/demo/factbook.txt.gz", "rt"))]\n'
+    in_folder(tmp_path, lists + "\n".join(theirs))
+
+
+def test_what_the_tutorial_says_of_others_is_python():
+    for block in blocks("docs/python.md"):
+        compile(block, "docs/python.md", "exec")
+
+
+@pytest.mark.parametrize("module", ["vecinity", "vecinity._index", "vecinity.sklearn"])
+def test_examples_in_docstrings_are_right(module):
+    failed, tried = doctest.testmod(importlib.import_module(module))
+    assert tried and not failed
+
+
+def test_the_notebook_runs(tmp_path):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    notebook = nbformat.read(ROOT / "docs/python.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
+    said = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    assert "epoch" in said, "progress is shown in cells"
