@@ -64,14 +64,14 @@ fn missing(text: &str) -> bool {
 }
 
 /// A message with settings as Python writes them: `min_count` where a command line has `--min-count`.
-fn in_python(text: &str) -> String {
+pub(crate) fn in_python(text: &str) -> String {
     let mut said = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("--") {
         let before = rest[..at].chars().next_back();
         let name: &str = &rest[at + 2..];
         let length = name.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(name.len());
-        let flag = length > 1 && before.is_none_or(|c| !c.is_alphanumeric() && c != '-');
+        let flag = length > 1 && &name[..length] != "help" && before.is_none_or(|c| !c.is_alphanumeric() && c != '-');
         said.push_str(&rest[..at]);
         if flag {
             said.push_str(&name[..length].replace('-', "_"));

@@ -1,6 +1,6 @@
 //! Python data in, a model folder out.
 
-use crate::errors::{Failed, Result};
+use crate::errors::{Failed, Result, in_python};
 use arrow_array::ffi_stream::RecordBatchStreamReader;
 use arrow_pyarrow::FromPyArrow;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -69,11 +69,11 @@ impl Watcher {
 
 impl Show for Watcher {
     fn say(&mut self, text: &str) {
-        self.tell(|_, watcher| watcher.call_method1("say", (text,)).map(drop));
+        self.tell(|_, watcher| watcher.call_method1("say", (in_python(text),)).map(drop));
     }
 
     fn stage(&mut self, text: &str) {
-        self.tell(|_, watcher| watcher.call_method1("stage", (text,)).map(drop));
+        self.tell(|_, watcher| watcher.call_method1("stage", (in_python(text),)).map(drop));
     }
 
     fn progress(&mut self, progress: &Progress) -> Control {

@@ -337,3 +337,48 @@ mod parquet {
         assert_eq!(all("a.csv"), (found, times, weights, bad));
     }
 }
+
+#[test]
+fn lists_in_memory_are_the_histories_of_a_file_with_one_a_line() {
+    let text = "b a\n\nc a b\na\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lists.txt");
+    std::fs::write(&path, text).unwrap();
+    let mut lists = vecinity::corpus::Lists::default();
+    for line in text.lines() {
+        line.split_whitespace().try_for_each(|item| lists.push(item)).unwrap();
+        lists.end();
+    }
+    let options = Options::default();
+    let (of_file, told) = read(&[Source::File(path)], &options).unwrap();
+    let (of_lists, report) = vecinity::events::read_lists(&lists, &options).unwrap();
+    assert_eq!(of_lists.fingerprint(), of_file.fingerprint());
+    assert_eq!((report.histories, report.single, report.longest), (told.histories, told.single, told.longest));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn record_batches_are_read_in_parts_and_categories_by_what_they_mean() {
+    use arrow_array::types::Int32Type;
+    use arrow_array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray};
+    use std::sync::Arc;
+    let users = StringArray::from(vec!["u", "v", "u", "v", "u"]);
+    let items: DictionaryArray<Int32Type> =
+        vec![Some("b"), Some("a"), None, Some("b"), Some("a")].into_iter().collect();
+    let times = Int64Array::from(vec![50, 40, 30, 20, 10]);
+    let columns: [(&str, ArrayRef); 3] =
+        [("user", Arc::new(users)), ("item", Arc::new(items)), ("time", Arc::new(times))];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let options = Options { threads: 2, bad_rows: "skip".parse().unwrap(), ..Options::default() };
+    let (whole, report) = vecinity::events::read_batches(&[batch.clone()], &options).unwrap();
+    assert_eq!((report.events, report.bad_rows), (4, 1), "a row without an item is bad");
+    let history = |row: usize| -> Vec<String> {
+        let items = whole.history(row).items.iter();
+        items.map(|&item| whole.items().token(vecinity::TokenId(item)).to_owned()).collect()
+    };
+    assert_eq!((history(0), history(1)), (vec!["a".into(), "b".into()], vec!["b".into(), "a".into()]), "by time");
+    let (parts, _) = vecinity::events::read_batches(&[batch.slice(0, 2), batch.slice(2, 3)], &options).unwrap();
+    assert_eq!(parts.fingerprint(), whole.fingerprint());
+    let error = vecinity::events::read_batches(&[], &options).unwrap_err();
+    assert!(error.to_string().starts_with("the table: "), "{error}");
+}

@@ -365,6 +365,11 @@ class KeyedVectors:
         """Add keys, or replace their vectors."""
         self.add_vectors([keys] if isinstance(keys, (str, int)) else keys, weights, replace=True)
 
+    def unit_normalize_all(self) -> None:
+        """Give all vectors the length 1; a view becomes a copy of its own."""
+        normed = self.get_normed_vectors()
+        self.add_vectors(self.index_to_key, normed, replace=True)
+
     def vectors_for_all(
         self, keys: Iterable[Key], allow_inference: bool = True, copy_vecattrs: bool = False
     ) -> KeyedVectors:

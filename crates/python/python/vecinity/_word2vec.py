@@ -121,10 +121,10 @@ class Word2Vec:
     @property
     def syn1neg(self) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The output vectors of negative sampling, shape `[len, vector_size]`."""
-        if self.model is None:
-            raise RuntimeError("the model is not trained yet")
         if self.hs:
-            raise RuntimeError("the model has no output vectors of tokens: it was trained with hs=1")
+            raise RuntimeError("the model has no output vectors of tokens: hs is 1")
+        if self.model is None:
+            return np.zeros_like(self.wv.vectors)
         return self.model.vectors("output")
 
     def build_vocab(self, corpus_iterable: Sentences | None = None, corpus_file: Path | None = None) -> None:
@@ -157,11 +157,13 @@ class Word2Vec:
         total_examples: int | None = None,
         total_words: int | None = None,
         epochs: int | None = None,
+        compute_loss: bool = False,
         **more: Any,
     ) -> tuple[int, int]:
         """Train, from the start; returns the tokens learned from and the tokens seen, over all epochs."""
         del total_examples, total_words  # Counted here.
         self._more |= more
+        self.compute_loss |= compute_loss
         self._train(corpus_iterable, corpus_file, self.epochs if epochs is None else epochs)
         assert self.model is not None
         seen = self.model.manifest["origin"]["corpus_tokens"] * (epochs or self.epochs)
@@ -174,6 +176,8 @@ class Word2Vec:
     def predict_output_word(self, context_words_list: Sequence[str | int], topn: int = 10) -> list[tuple[str, float]] | None:
         """The tokens that are likeliest amid some context, with their chances; `None` if no word of it is known."""
         wv = self.wv
+        if self.model is None:
+            raise RuntimeError("the model is not trained yet")
         rows = [wv.get_index(word) for word in context_words_list if not isinstance(word, str) or word in wv]
         if not rows:
             return None
@@ -193,14 +197,20 @@ class Word2Vec:
     def load(cls, fname: Path) -> Word2Vec:
         """Open a model folder of words."""
         model = load(fname)
-        settings = (model.config or {}).get("model", {})
-        train = (model.config or {}).get("train", {})
+        data, train, settings = ((model.config or {}).get(name, {}) for name in ("data", "train", "model"))
         self = cls(
             vector_size=model.dim,
             window=settings.get("window", 5),
             sg=int(settings.get("model", "skipgram") == "skipgram"),
             hs=int(settings.get("loss") == "hs"),
             negative=settings.get("negatives", 5),
+            ns_exponent=settings.get("noise_exponent", 0.75),
+            shrink_windows=settings.get("shrink_windows", True),
+            min_count=data.get("min_count", 5),
+            max_final_vocab=data.get("max_vocab"),
+            alpha=train.get("learning_rate", 0.025),
+            sample=train.get("subsample", 1e-3),
+            workers=train.get("threads", 3),
             epochs=train.get("epochs", 5),
             seed=train.get("seed", 1),
         )
