@@ -55,6 +55,7 @@ class Options(TypedDict, total=False):
     item_dropout: float
     features: Sequence[str] | str
     example_age: bool
+    strictly_earlier: bool
     item_features: Sequence[str] | str
     words: int
     user_metadata: Any
