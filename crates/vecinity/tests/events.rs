@@ -370,7 +370,7 @@ fn record_batches_are_read_in_parts_and_categories_by_what_they_mean() {
         [("user", Arc::new(users)), ("item", Arc::new(items)), ("time", Arc::new(times))];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let options = Options { threads: 2, bad_rows: "skip".parse().unwrap(), ..Options::default() };
-    let (whole, report) = vecinity::events::read_batches(&[batch.clone()], &options).unwrap();
+    let (whole, report) = vecinity::events::read_batches(std::slice::from_ref(&batch), &options).unwrap();
     assert_eq!((report.events, report.bad_rows), (4, 1), "a row without an item is bad");
     let history = |row: usize| -> Vec<String> {
         let items = whole.history(row).items.iter();
