@@ -25,7 +25,7 @@ pub const fn stride(dim: usize) -> usize {
 const TAIL: usize = 8;
 const LINE: usize = 64;
 /// Rows whose bytes are asked for ahead of the one that is scored.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 
 /// Writes `values` (shape `[dim]`) as a row: `factor = weight * s`.
 ///

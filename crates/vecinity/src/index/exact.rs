@@ -1,6 +1,6 @@
 //! Exact search: every row is looked at. The oracle of any approximate index.
 
-use super::select::{BLOCK, best_rows, threads_for};
+use super::select::{BLOCK, Best, best_rows, threads_for};
 use super::{Hit, Metric, inverse_norm};
 use crate::id::TokenId;
 use std::ops::Range;
@@ -105,6 +105,25 @@ impl<'a> Exact<'a> {
         hits
     }
 
+    /// As [`nearest`](Self::nearest), among some rows, which are given in rising order.
+    ///
+    /// # Panics
+    /// If `query` does not have `dim` values, or there is no such row.
+    #[must_use]
+    pub fn nearest_of(&self, query: &[f32], limit: usize, rows: &[TokenId]) -> Vec<Hit> {
+        assert_eq!(query.len(), self.dim, "the query must have the shape [dim]");
+        let length = inverse_norm(vector::dot(query, query));
+        let mut best = Best::new(limit.min(rows.len()));
+        for &id in rows {
+            let mut rank = [0.0];
+            self.rank(query, length, id.row()..id.row() + 1, &mut rank);
+            best.offer(id.row(), &rank, &|_| true);
+        }
+        let mut hits = best.take_hits();
+        self.ranks_to_scores(&mut hits);
+        hits
+    }
+
     /// The ranks of a block of rows: scores, with the sign of distances turned.
     pub(super) fn rank(&self, query: &[f32], inverse_length: f32, range: Range<usize>, ranks: &mut [f32]) {
         let rows = &self.rows[range.start * self.dim..range.end * self.dim];
@@ -180,6 +199,8 @@ mod tests {
                 let search = Exact::new(&rows, dim, metric).with_threads(threads);
                 let expected = oracle(&rows, dim, metric, query, limit, &exclude);
                 prop_assert_eq!(&search.nearest(query, limit, &exclude), &expected);
+                let kept: Vec<_> = (0..search.len() as u32).map(TokenId).filter(|id| !exclude.contains(id)).collect();
+                prop_assert_eq!(&search.nearest_of(query, limit, &kept), &expected);
                 let scales = search.inverse_norms();
                 prop_assert_eq!(&search.with_inverse_norms(&scales).nearest(query, limit, &exclude), &expected);
             }

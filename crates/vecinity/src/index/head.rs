@@ -22,6 +22,11 @@ impl Head {
         self.place.contains_key(&key)
     }
 
+    /// The vector of a key.
+    pub(super) fn vector(&self, key: u64, dim: usize) -> Option<&[f32]> {
+        self.place.get(&key).map(|&at| &self.vectors[at * dim..][..dim])
+    }
+
     /// Adds a vector or replaces that of the same key.
     pub(super) fn put(&mut self, key: u64, vector: &[f32], metric: Metric) {
         let mut row = Vec::with_capacity(vector.len());

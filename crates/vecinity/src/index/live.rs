@@ -10,10 +10,12 @@
 //! A change is on disk before it is acknowledged, and seen by every search that begins afterwards. A merge builds segment
 //! `g + 1` from what there is while searches and changes go on; `INDEX.json` is then replaced in one step.
 
+use super::build::on_threads;
 use super::head::Head;
 use super::log::{self, Log};
 use super::manifest::{Manifest, Tuned};
-use super::search::{Neighbor, Rows, Scratch, nearest, scored};
+use super::pass::{Pass, Rows};
+use super::search::{Neighbor, Scratch, nearest, scored};
 use super::segment::{Segment, prepared};
 use super::{Queries, Settings, sample, tune};
 use crate::error::{Error, Result};
@@ -143,13 +145,19 @@ impl Index {
         queries: Option<&Queries>,
         attached: &[(&str, &[u8])],
     ) -> Result<Tuned> {
-        if !(recall > 0.0 && recall <= 1.0) {
-            return Err(Error::setting("recall", recall, "a number above 0 and at most 1"));
-        }
+        let tuned = Tuned::reaching(recall, segment, queries)?;
+        Self::create_tuned(folder, segment, tuned, attached)?;
+        Ok(tuned)
+    }
+
+    /// [`Index::create`] with what is known of the effort already.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if something else is in the place, [`Error::Io`].
+    pub fn create_tuned(folder: &Path, segment: &Segment, tuned: Tuned, attached: &[(&str, &[u8])]) -> Result<()> {
         if folder.exists() && Manifest::read(folder).is_err() {
             return Err(Error::input(folder, "it is there and is no index", "choose another place, or remove it"));
         }
-        let tuned = tuned(segment, recall, queries);
         let staging = publish::Staging::new(folder)?;
         segment.save(&staging.path().join(segment_name(1)))?;
         for (name, bytes) in attached {
@@ -158,8 +166,7 @@ impl Index {
         }
         let files = attached.iter().map(|(name, bytes)| ((*name).to_owned(), checksum::of_bytes(bytes))).collect();
         Manifest::new(1, tuned, files).write(staging.path())?;
-        staging.publish()?;
-        Ok(tuned)
+        staging.publish()
     }
 
     /// Opens an index to search it.
@@ -289,6 +296,19 @@ impl Index {
         state.head.contains(key) || state.segment.row_of(key).is_some_and(|row| state.live.contains(row))
     }
 
+    /// The vector of a key, shape `[dim]`; of unit length where the metric is the cosine.
+    #[must_use]
+    pub fn vector(&self, key: u64) -> Option<Vec<f32>> {
+        let state = self.read();
+        let dim = state.segment.dim();
+        let of_head = state.head.vector(key, dim);
+        let of_segment = || {
+            let row = state.segment.row_of(key).filter(|&row| state.live.contains(row))?;
+            Some(state.segment.vector(row))
+        };
+        of_head.or_else(of_segment).map(<[f32]>::to_vec)
+    }
+
     /// The `limit` vectors nearest to `query` (shape `[dim]`), the nearest first, equal scores by key.
     ///
     /// # Panics
@@ -296,28 +316,73 @@ impl Index {
     #[must_use]
     pub fn search(&self, query: &[f32], limit: usize, filter: Option<&Filter>) -> Vec<Neighbor> {
         let state = self.read();
-        let segment = &state.segment;
-        let mut scratch = lock(&self.scratches).pop().unwrap_or_else(|| Scratch::new(segment.dim()));
-        let whole = state.live.count() == segment.len();
+        let whole = state.live.count() == state.segment.len();
         let both;
         let pass = match filter.map(|filter| filter.rows(&state)) {
-            None if whole => None,
-            None => Some(&state.live),
+            None if whole => Pass::All,
+            None => Pass::Rows(&state.live),
             Some(rows) => {
                 both = if whole { rows } else { Arc::new(rows.and(&state.live)) };
-                Some(&*both)
+                Pass::Rows(&both)
             }
         };
+        self.answer(&state, query, limit, pass, &|key| filter.is_none_or(|filter| (filter.keep)(key)))
+    }
+
+    /// [`Index::search`] among the keys that pass a test, which is asked only of those that would be answers, and of a sample:
+    /// for filters that come once. [`Filter`] is for those that come again.
+    ///
+    /// # Panics
+    /// If `query` has not `dim` values.
+    #[must_use]
+    pub fn search_where(&self, query: &[f32], limit: usize, keep: &dyn Fn(u64) -> bool) -> Vec<Neighbor> {
+        let state = self.read();
+        let live = Some(&state.live).filter(|live| live.count() < state.segment.len());
+        let pass = Pass::test(&state.segment, live, keep);
+        self.answer(&state, query, limit, pass, keep)
+    }
+
+    /// [`Index::search`] for many queries, shape `[q, dim]`, on several threads: one answer each, in their order.
+    ///
+    /// # Panics
+    /// If `dim` does not divide `queries.len()`.
+    #[must_use]
+    pub fn search_batch(&self, queries: &[f32], limit: usize, threads: usize) -> Vec<Vec<Neighbor>> {
+        let dim = self.segment().dim();
+        assert!(queries.len().is_multiple_of(dim), "queries must have the shape [q, dim]");
+        let mut answers = vec![Vec::new(); queries.len() / dim];
+        let shares = Mutex::new(queries.chunks(16 * dim).zip(answers.chunks_mut(16)));
+        on_threads(threads.max(1), || {
+            loop {
+                let share = lock(&shares).next();
+                let Some((queries, answers)) = share else { break };
+                for (query, answer) in queries.chunks_exact(dim).zip(answers) {
+                    *answer = self.search(query, limit, None);
+                }
+            }
+        });
+        answers
+    }
+
+    /// Answers from the segment and the head.
+    fn answer(
+        &self,
+        state: &State,
+        query: &[f32],
+        limit: usize,
+        pass: Pass<'_>,
+        keep: &dyn Fn(u64) -> bool,
+    ) -> Vec<Neighbor> {
+        let segment = &state.segment;
+        let mut scratch = lock(&self.scratches).pop().unwrap_or_else(|| Scratch::new(segment.dim()));
         segment.shortlist(&mut scratch, query, limit, state.tuned.effort, pass);
         if state.head.len() > 0 {
             let mut asked = Vec::new();
             prepared(query, segment.metric(), &mut asked);
-            let keep = |key| filter.is_none_or(|filter| (filter.keep)(key));
             state.head.search(&asked, segment.metric(), keep, &mut scratch.short);
             nearest(&mut scratch.short, limit);
         }
         let found = scored(segment.metric(), &scratch.short);
-        drop(state);
         lock(&self.scratches).push(scratch);
         found
     }
@@ -421,7 +486,7 @@ impl Index {
         let path = self.folder.join(segment_name(generation));
         Segment::build(&vectors, segment.dim(), &keys, segment.metric(), settings)?.save(&path)?;
         let segment = Segment::open(&path)?;
-        let tuned = tuned(&segment, recall, None);
+        let tuned = tune(&segment, &sample(&segment, SAMPLE, 1), recall, LIMIT);
         Ok((segment, tuned))
     }
 
@@ -438,10 +503,21 @@ impl Index {
     }
 }
 
-fn tuned(segment: &Segment, recall: f64, queries: Option<&Queries>) -> Tuned {
-    match queries {
-        Some(queries) => tune(segment, queries, recall, LIMIT),
-        None => tune(segment, &sample(segment, SAMPLE, 1), recall, LIMIT),
+impl Tuned {
+    /// The effort that reaches a recall of the nearest ten; see [`tune`].
+    ///
+    /// * `queries`: to tune with, a sample of the segment's own vectors if `None`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless `0 < recall <= 1`.
+    pub fn reaching(recall: f64, segment: &Segment, queries: Option<&Queries>) -> Result<Self> {
+        if !(recall > 0.0 && recall <= 1.0) {
+            return Err(Error::setting("recall", recall, "a number above 0 and at most 1"));
+        }
+        Ok(match queries {
+            Some(queries) => tune(segment, queries, recall, LIMIT),
+            None => tune(segment, &sample(segment, SAMPLE, 1), recall, LIMIT),
+        })
     }
 }
 

@@ -19,6 +19,7 @@ mod layout;
 mod live;
 mod log;
 mod manifest;
+mod pass;
 mod pool;
 mod repair;
 mod search;
@@ -32,11 +33,12 @@ pub use build::Settings;
 pub use exact::Exact;
 pub use live::{Change, Filter, Index};
 pub use manifest::Tuned;
-pub use search::{Neighbor, Rows, Scratch, batch_threads};
+pub use pass::Rows;
+pub use search::{Neighbor, Scratch, batch_threads};
 pub use segment::Segment;
 pub(crate) use select::{BLOCK, Best};
 pub use select::{best_rows, threads_for};
-pub use tuned::{Measured, Queries, measure, sample, tune};
+pub use tuned::{Filtered, Measured, Queries, measure, measure_filters, sample, tune};
 
 use crate::id::TokenId;
 

@@ -49,6 +49,25 @@ impl Pool {
         }
     }
 
+    /// Takes in distances of which most are above the bar: sixteen are looked at together. `row` says which row it is, if it may
+    /// be taken in; it is asked only of those below the bar.
+    #[inline]
+    pub(super) fn offer_few(&mut self, distances: &[f32], row: impl Fn(usize) -> Option<u32>) {
+        for (part, distances) in distances.chunks(16).enumerate() {
+            let bar = self.bar();
+            if !distances.iter().fold(false, |below, &distance| below | (distance < bar)) {
+                continue;
+            }
+            for (at, &distance) in distances.iter().enumerate() {
+                if distance < self.bar()
+                    && let Some(row) = row(part * 16 + at)
+                {
+                    self.offer(distance, row);
+                }
+            }
+        }
+    }
+
     /// The nearest row whose links were not followed, marked from now on.
     #[inline]
     pub(super) fn follow(&mut self) -> Option<u32> {

@@ -1,6 +1,7 @@
 //! Searching a segment: the planner, the scan, the walk, and the exact scores of the short list.
 
 use super::graph::{BLOCK, Walker};
+use super::pass::{Pass, Rows};
 use super::segment::{Segment, prepared};
 use super::{Metric, threads_for};
 use std::sync::Mutex;
@@ -14,63 +15,6 @@ pub struct Neighbor {
     pub key: u64,
     /// Its score; [`Metric`] says what it means and whether larger is nearer.
     pub score: f32,
-}
-
-/// Rows that may be answers: a bit each.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rows {
-    pub(super) bits: Vec<u64>,
-    pub(super) count: usize,
-}
-
-impl Rows {
-    /// The rows of a segment whose key passes.
-    pub fn of(segment: &Segment, keep: impl Fn(u64) -> bool) -> Self {
-        let word = |keys: &[u64]| keys.iter().rev().fold(0, |word, &key| word << 1 | u64::from(keep(key)));
-        let bits: Vec<u64> = segment.keys().chunks(64).map(word).collect();
-        Self { count: bits.iter().map(|word| word.count_ones() as usize).sum(), bits }
-    }
-
-    /// How many pass.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Whether a row passes.
-    ///
-    /// # Panics
-    /// If there is no such row.
-    #[must_use]
-    pub fn contains(&self, row: usize) -> bool {
-        self.bits[row / 64] >> (row % 64) & 1 == 1
-    }
-
-    pub(super) fn remove(&mut self, row: usize) -> bool {
-        let passed = self.contains(row);
-        self.bits[row / 64] &= !(1 << (row % 64));
-        self.count -= usize::from(passed);
-        passed
-    }
-
-    /// The rows that pass both.
-    pub(super) fn and(&self, other: &Self) -> Self {
-        let bits: Vec<u64> = self.bits.iter().zip(&other.bits).map(|(a, b)| a & b).collect();
-        Self { count: bits.iter().map(|word| word.count_ones() as usize).sum(), bits }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = u32> {
-        self.bits.iter().enumerate().flat_map(|(at, &word)| {
-            let mut left = word;
-            std::iter::from_fn(move || {
-                (left != 0).then(|| {
-                    let bit = left.trailing_zeros();
-                    left &= left - 1;
-                    at as u32 * 64 + bit
-                })
-            })
-        })
-    }
 }
 
 /// What a thread needs to search, kept from one question to the next.
@@ -108,7 +52,25 @@ impl Segment {
         effort: usize,
         pass: Option<&Rows>,
     ) -> Vec<Neighbor> {
-        self.shortlist(scratch, query, limit, effort, pass);
+        self.shortlist(scratch, query, limit, effort, pass.map_or(Pass::All, Pass::Rows));
+        scored(self.metric(), &scratch.short)
+    }
+
+    /// [`Segment::search`] among the rows whose key passes a test: nothing is prepared, and the test is asked of rows that
+    /// would be answers, and of a sample that says how many pass.
+    ///
+    /// # Panics
+    /// As [`Segment::search`].
+    #[must_use]
+    pub fn search_where(
+        &self,
+        scratch: &mut Scratch,
+        query: &[f32],
+        limit: usize,
+        effort: usize,
+        keep: &dyn Fn(u64) -> bool,
+    ) -> Vec<Neighbor> {
+        self.shortlist(scratch, query, limit, effort, Pass::test(self, None, keep));
         scored(self.metric(), &scratch.short)
     }
 
@@ -120,8 +82,8 @@ impl Segment {
     pub fn scan(&self, scratch: &mut Scratch, query: &[f32], limit: usize, pass: Option<&Rows>) -> Vec<Neighbor> {
         self.ask(scratch, query);
         let limit = limit.min(pass.map_or(self.len(), Rows::count));
-        self.scan_codes(scratch, reranked(limit, 0), pass);
-        self.rerank(scratch, limit, reranked(limit, 0), None);
+        self.scan_codes(scratch, reranked(limit, 0), pass.map_or(Pass::All, Pass::Rows));
+        self.rerank(scratch, limit, reranked(limit, 0), Pass::All);
         scored(self.metric(), &scratch.short)
     }
 
@@ -155,23 +117,15 @@ impl Segment {
     }
 
     /// Leaves the answer in the scratch: distances and keys.
-    pub(super) fn shortlist(
-        &self,
-        scratch: &mut Scratch,
-        query: &[f32],
-        limit: usize,
-        effort: usize,
-        pass: Option<&Rows>,
-    ) {
+    pub(super) fn shortlist(&self, scratch: &mut Scratch, query: &[f32], limit: usize, effort: usize, pass: Pass<'_>) {
         self.ask(scratch, query);
-        let passing = pass.map_or(self.len(), Rows::count);
-        let limit = limit.min(passing);
+        let passing = pass.count(self.len());
+        let limit = limit.min(pass.most(self.len()));
         let effort = effort.max(limit + limit / 2);
         if let Some(graph) = self.graph() {
             // As deep as the wanted number of passing rows is expected to lie.
             let depth = (effort as f64 * self.len() as f64 / passing.max(1) as f64).ceil() as usize;
-            // A row that is followed has about half of its links scored; a scan scores all that pass.
-            if depth.saturating_mul(self.degree()) / 2 < passing {
+            if depth.saturating_mul(self.degree()).saturating_mul(BY_LINK) < self.scan_cost(pass) {
                 graph.walk(&mut scratch.walker, depth);
                 // All nearest rows up to a depth are known: if enough of them pass, those are the nearest that pass, however
                 // the filter and the query hang together. If not, the scan has the last word.
@@ -181,7 +135,15 @@ impl Segment {
             }
         }
         self.scan_codes(scratch, reranked(limit, 0), pass);
-        self.rerank(scratch, limit, reranked(limit, 0), None);
+        self.rerank(scratch, limit, reranked(limit, 0), Pass::All);
+    }
+
+    /// What a scan costs, in rows that are read in their turn.
+    fn scan_cost(&self, pass: Pass<'_>) -> usize {
+        match pass {
+            Pass::Rows(rows) => (BY_NUMBER * rows.count()).min(self.len()),
+            Pass::All | Pass::Test { .. } => self.len(),
+        }
     }
 
     fn ask(&self, scratch: &mut Scratch, query: &[f32]) {
@@ -198,54 +160,36 @@ impl Segment {
     }
 
     /// Leaves the nearest `count` passing rows by their codes in the pool.
-    fn scan_codes(&self, scratch: &mut Scratch, count: usize, pass: Option<&Rows>) {
+    fn scan_codes(&self, scratch: &mut Scratch, count: usize, pass: Pass<'_>) {
         let walker = &mut scratch.walker;
         walker.pool.reset(count);
-        let offer = |walker: &mut Walker, first: usize, length: usize| {
-            walker.scores.resize(walker.scores.len().max(BLOCK), 0.0);
-            walker.query.score_from(self.codes(), first, &mut walker.scores[..length]);
-            for (part, scores) in walker.scores[..length].chunks(16).enumerate() {
-                // Most are above the bar: sixteen are looked at together.
-                let bar = walker.pool.bar();
-                if !scores.iter().fold(false, |below, &score| below | (score < bar)) {
-                    continue;
-                }
-                for (at, &score) in scores.iter().enumerate() {
-                    let row = first + part * 16 + at;
-                    if score < walker.pool.bar() && pass.is_none_or(|pass| pass.contains(row)) {
-                        walker.pool.offer(score, row as u32);
-                    }
-                }
-            }
-        };
+        walker.scores.resize(walker.scores.len().max(BLOCK), 0.0);
         match pass {
-            // Few pass: those alone are read.
-            Some(pass) if pass.count() < self.len() / 4 => {
-                let mut rows = pass.iter();
-                loop {
-                    walker.ids.clear();
-                    walker.ids.extend(rows.by_ref().take(BLOCK));
-                    if walker.ids.is_empty() {
-                        break;
-                    }
+            // Fewer than half pass: those alone are read.
+            Pass::Rows(rows) if BY_NUMBER * rows.count() < self.len() => {
+                let mut numbers = rows.numbers();
+                while numbers.next(BLOCK, &mut walker.ids) {
                     walker.score(self.codes());
-                    walker.pool.offer_all(&walker.scores, walker.ids.iter().copied());
+                    let Walker { pool, ids, scores, .. } = &mut *walker;
+                    pool.offer_few(&scores[..ids.len()], |at| Some(ids[at]));
                 }
             }
             _ => {
                 for first in (0..self.len()).step_by(BLOCK) {
-                    offer(walker, first, BLOCK.min(self.len() - first));
+                    let length = BLOCK.min(self.len() - first);
+                    walker.query.score_from(self.codes(), first, &mut walker.scores[..length]);
+                    let row = |at: usize| Some((first + at) as u32).filter(|&row| pass.contains(self, row as usize));
+                    walker.pool.offer_few(&walker.scores[..length], row);
                 }
             }
         }
     }
 
     /// Scores the nearest `count` passing rows of the pool exactly and keeps the best `limit`; whether there are as many.
-    fn rerank(&self, scratch: &mut Scratch, limit: usize, count: usize, pass: Option<&Rows>) -> bool {
+    fn rerank(&self, scratch: &mut Scratch, limit: usize, count: usize, pass: Pass<'_>) -> bool {
         let Scratch { walker, asked, short, .. } = scratch;
         walker.ids.clear();
-        let passing =
-            walker.pool.found().map(|(_, row)| row).filter(|&row| pass.is_none_or(|p| p.contains(row as usize)));
+        let passing = walker.pool.found().map(|(_, row)| row).filter(|&row| pass.contains(self, row as usize));
         walker.ids.extend(passing.take(count));
         for &row in walker.ids.iter().take(AHEAD) {
             prefetch(self.vector(row as usize));
@@ -262,6 +206,10 @@ impl Segment {
     }
 }
 
+/// What a row costs whose code is fetched by its number, among others in rising order: this many that are read in their turn.
+const BY_NUMBER: usize = 2;
+/// What a link costs that a walk follows: the code that it leads to may lie anywhere.
+const BY_LINK: usize = 6;
 /// Vectors asked for ahead of the one that is scored.
 const AHEAD: usize = 8;
 

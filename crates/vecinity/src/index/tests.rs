@@ -89,8 +89,11 @@ fn filtered_answers_are_right_however_filter_and_query_hang_together() {
             for query in asked.chunks(dim) {
                 let truth = exact.nearest_where(query, 10, &|id| keep(id.row()));
                 let found = segment.search(&mut scratch, query, 10, 60, Some(&pass));
-                assert!(found.iter().all(|found| keep((found.key as usize - 3) / 7)));
-                total += recall(&found, &truth, &keys(n)) / 40.0;
+                let tested = segment.search_where(&mut scratch, query, 10, 60, &|key| keep((key as usize - 3) / 7));
+                for found in [found, tested] {
+                    assert!(found.iter().all(|found| keep((found.key as usize - 3) / 7)));
+                    total += recall(&found, &truth, &keys(n)) / 80.0;
+                }
             }
             assert!(total >= 0.99, "{percent} %, correlated {correlated}: {total}");
         }
@@ -225,6 +228,9 @@ proptest! {
                     index = Some(Index::open_to_change(&path).unwrap());
                 }
                 _ => {
+                    let tested = now.search_where(&vector, 4, &|key| key % 2 == 0);
+                    prop_assert_eq!(&tested, &now.search(&vector, 4, Some(&even)));
+                    prop_assert_eq!(&now.search_batch(&vector, 4, 2)[0], &now.search(&vector, 4, None));
                     for filter in [None, Some(&even)] {
                         let passing = model.iter().filter(|(key, _)| filter.is_none() || *key % 2 == 0);
                         let mut truth: Vec<(f32, u64)> = passing.map(|(key, row)| (metric.score(&vector, row), *key)).collect();
@@ -242,6 +248,12 @@ proptest! {
             let now = index.as_ref().unwrap();
             prop_assert_eq!(now.len(), model.len());
             prop_assert_eq!(now.contains(key), model.contains_key(&key));
+            let mut kept = Vec::new();
+            if let Some(row) = model.get(&key) {
+                super::segment::prepared(row, metric, &mut kept);
+            }
+            let again = now.vector(key).unwrap_or_default();
+            prop_assert!(again.iter().zip(&kept).all(|(a, b)| (a - b).abs() < 1e-6) && again.len() == kept.len());
             prop_assert_eq!(now.segment().unreachable(), 0);
         }
     }

@@ -1,8 +1,11 @@
 //! A recall instead of knobs: the least effort that reaches it, found on some queries, measured on others.
 
+use super::pass::Rows;
 use super::search::{Neighbor, Scratch};
-use super::{Exact, Segment, Tuned, threads_for};
+use super::{Exact, Metric, Segment, Tuned, threads_for};
+use crate::TokenId;
 use crate::rng::Rng;
+use std::collections::HashSet;
 use std::time::Instant;
 
 /// How far below the last true score a found one may be and still count, as a share of its size: exact scores of the same
@@ -19,7 +22,7 @@ pub struct Queries {
 }
 
 /// What an effort gives.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Measured {
     /// Candidates of the walk.
     pub effort: usize,
@@ -35,6 +38,23 @@ pub struct Measured {
     pub median_us: f64,
     /// All but one of a hundred took at most this long, in microseconds.
     pub p99_us: f64,
+}
+
+/// What a filter costs, and what it finds.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Filtered {
+    /// The share of the vectors that pass, in percent.
+    pub percent: usize,
+    /// Whether those pass that are near to each other, and not some spread evenly.
+    pub correlated: bool,
+    /// The share of the true nearest that were found.
+    pub recall: f64,
+    /// Half of the queries took at most this long, in microseconds.
+    pub median_us: f64,
+    /// The same with a test of keys in the place of a bitmap: [`Segment::search_where`].
+    pub test_recall: f64,
+    /// In microseconds.
+    pub test_median_us: f64,
 }
 
 /// At most `count` of the segment's own vectors as queries.
@@ -83,6 +103,59 @@ pub fn measure(segment: &Segment, queries: &Queries, limit: usize, effort: usize
     Measured { effort, recall, queries: times.len(), per_second, batch_per_second, median_us: at(50), p99_us: at(99) }
 }
 
+/// Recall and time of filters of which 1, 10 and 50 percent pass: spread evenly, and all in one corner, which is near to some
+/// queries and far from others.
+///
+/// # Panics
+/// If the queries have not the segment's `dim`.
+#[must_use]
+pub fn measure_filters(segment: &Segment, queries: &Queries, limit: usize, effort: usize) -> Vec<Filtered> {
+    let (n, dim) = (segment.len(), segment.dim());
+    let asked = || queries.values.chunks_exact(dim);
+    let exact = Exact::new(segment.vectors(), dim, segment.metric());
+    // The place of every row by its nearness to the first query.
+    let corner: &[f32] = asked().next().unwrap_or(&[]);
+    let mut place = vec![0; n];
+    for (at, hit) in exact
+        .nearest(if corner.is_empty() { &segment.vectors()[..dim.min(n)] } else { corner }, n, &[])
+        .iter()
+        .enumerate()
+    {
+        place[hit.id.row()] = at;
+    }
+    let mut scratch = Scratch::new(dim);
+    let mut found = Vec::new();
+    for percent in [1, 10, 50] {
+        for correlated in [false, true] {
+            let passes =
+                |row: usize| if correlated { place[row] < n * percent / 100 } else { row * 37 % 100 < percent };
+            let keys: HashSet<u64> = (0..n).filter(|&row| passes(row)).map(|row| segment.keys()[row]).collect();
+            let rows = Rows::of(segment, |key| keys.contains(&key));
+            let keep = |key: u64| keys.contains(&key);
+            let truth = Truth::of(
+                &exact.nearest_batch(&queries.values, limit, &|_, id: TokenId| passes(id.row())),
+                segment.metric(),
+            );
+            let mut timed = |search: &mut dyn FnMut(&mut Scratch, &[f32]) -> Vec<Neighbor>| {
+                let one = |query: &[f32]| {
+                    let start = Instant::now();
+                    let found = search(&mut scratch, query);
+                    (found, start.elapsed().as_secs_f64())
+                };
+                let (answers, mut times): (Vec<_>, Vec<_>) = asked().map(one).unzip();
+                times.sort_unstable_by(f64::total_cmp);
+                (truth.recall(&answers), times.get(times.len() / 2).map_or(0.0, |time| time * 1e6))
+            };
+            let (recall, median_us) =
+                timed(&mut |scratch, query| segment.search(scratch, query, limit, effort, Some(&rows)));
+            let (test_recall, test_median_us) =
+                timed(&mut |scratch, query| segment.search_where(scratch, query, limit, effort, &keep));
+            found.push(Filtered { percent, correlated, recall, median_us, test_recall, test_median_us });
+        }
+    }
+    found
+}
+
 fn halves(queries: &Queries, dim: usize) -> [Queries; 2] {
     let half = queries.values.len() / dim / 2;
     let (a, b) = queries.values.split_at(half * dim);
@@ -117,9 +190,12 @@ impl Truth {
         let own: Vec<Option<usize>> = queries.own.iter().map(|&key| segment.row_of(key)).collect();
         let keep = |query: usize, id: crate::TokenId| own.get(query).is_none_or(|&own| own != Some(id.row()));
         let exact = Exact::new(segment.vectors(), segment.dim(), segment.metric());
-        let found = exact.nearest_batch(&queries.values, limit, &keep);
+        Self::of(&exact.nearest_batch(&queries.values, limit, &keep), segment.metric())
+    }
+
+    fn of(found: &[Vec<super::Hit>], metric: Metric) -> Self {
         let last = found.iter().map(|hits| (hits.len(), hits.last().map_or(0.0, |hit| hit.score))).collect();
-        Self { last, larger_is_nearer: segment.metric().larger_is_nearer() }
+        Self { last, larger_is_nearer: metric.larger_is_nearer() }
     }
 
     /// The share of the true nearest that were found; rows of equal scores stand for each other.
