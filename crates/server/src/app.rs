@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Semaphore};
-use vecinity::model_dir::Model;
+use vecinity::model_dir::{IndexOf, Model, WORTH_AN_INDEX};
 use vecinity::{Error, Result};
 
 /// Everything that requests share.
@@ -98,7 +98,7 @@ impl App {
             (None, Some(state)) => Overlay::load(state, name)?,
             (None, None) => Overlay::default(),
         };
-        let (overlay, dropped) = before.carried(&model.embeddings);
+        let (overlay, dropped) = before.carried(&model);
         Ok((Served::new(name, model, overlay)?, dropped))
     }
 
@@ -164,7 +164,11 @@ fn open(settings: &Settings, name: &str, path: &Path) -> Result<Served> {
         Some(state) => Overlay::load(state, name)?,
         None => Overlay::default(),
     };
-    let (overlay, dropped) = overlay.carried(&model.embeddings);
+    let (overlay, dropped) = overlay.carried(&model);
+    if model.embeddings.len() >= WORTH_AN_INDEX && model.index(IndexOf::Recommend)?.is_none() {
+        let advice = format!("vecinity index build {} makes answers faster", path.display());
+        tracing::info!(model = name, "every question looks at all {} items: {advice}", model.embeddings.len());
+    }
     if !dropped.is_empty() {
         tracing::warn!(model = name, "items added before do not fit the model and were dropped: {dropped:?}");
     }

@@ -1,7 +1,8 @@
 //! Items added and taken out while a model is served. The trained model stays as it is; what is added makes a longer copy
 //! of it, so that every kind of question knows the item at once.
 //!
-//! * An item comes with a vector, or is made `like` others: the mean of their rows, in both matrices. With a vector of the
+//! * An item comes with a vector, or is made `like` others: the mean of their rows, in both matrices; or of its fields alone,
+//!   where a network has learned what they say. With a vector of the
 //!   input matrix alone, its row of the output matrix is the mean of those of the ten items nearest to it.
 //! * An item taken out is never an answer again; histories may still name it.
 
@@ -33,7 +34,7 @@ pub(crate) struct Item {
     /// Its row of the output matrix, `dim` numbers; only with `vector`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<Vec<f32>>,
-    /// Fields such as the title.
+    /// Fields such as the title. Without `like` and `vector`, a network that was trained with item features makes its vector of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, String>,
 }
@@ -93,13 +94,13 @@ impl Overlay {
     }
 
     /// What still makes sense on top of a newer model: not what it knows itself, and not what is like items it does not know.
-    pub(crate) fn carried(&self, trained: &Embeddings) -> (Self, Vec<String>) {
+    pub(crate) fn carried(&self, model: &Model) -> (Self, Vec<String>) {
+        let trained = &model.embeddings;
         let mut next = self.clone();
         let mut dropped = Vec::new();
         let fits = |item: &Item| {
-            let known = item.like.iter().all(|id| trained.vocab().get(id).is_some());
             let length = item.vector.as_ref().is_none_or(|vector| vector.len() == trained.dim());
-            known && length && trained.vocab().get(&item.id).is_none()
+            length && trained.vocab().get(&item.id).is_none() && made(item, model).is_ok()
         };
         next.items.retain(|id, item| {
             let keep = fits(item);
@@ -117,7 +118,7 @@ impl Overlay {
         if self.items.is_empty() {
             return Ok(Arc::clone(trained));
         }
-        let items = self.items.values().map(|item| made(item, &trained.embeddings)).collect::<Result<Vec<_>>>()?;
+        let items = self.items.values().map(|item| made(item, trained)).collect::<Result<Vec<_>>>()?;
         Ok(Arc::new(trained.with_items(&items)?))
     }
 
@@ -151,14 +152,23 @@ fn file(state: &Path, model: &str) -> PathBuf {
 }
 
 /// An item with its rows.
-fn made(item: &Item, embeddings: &Embeddings) -> Result<Added> {
+fn made(item: &Item, model: &Model) -> Result<Added> {
+    let embeddings = &model.embeddings;
     let wrong = |found: &str| {
-        let what = format!("item '{}' has {found}, expected `like` or `vector`", vecinity::error::shown(&item.id));
+        let what = format!(
+            "item '{}' has {found}, expected `like` or `vector`, or fields that a network of the model has learned",
+            vecinity::error::shown(&item.id)
+        );
         Err(Error::data(what, r#"for example {"id": "new", "like": ["1214", "541"]}"#))
     };
-    let fields = item.metadata.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
+    let fields: Vec<_> = item.metadata.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
     let (input, output) = match (&item.vector, item.like.is_empty()) {
-        (None, true) => return wrong("neither"),
+        (None, true) if item.metadata.is_empty() => return wrong("neither"),
+        (None, true) => match model.item_of_fields(&item.id, fields) {
+            Ok(Some(added)) => return Ok(added),
+            Ok(None) => return wrong("fields alone, of which the network has learned none"),
+            Err(_) => return wrong("fields alone, and the model has no network that has learned what they say"),
+        },
         (Some(_), false) => return wrong("both"),
         (None, false) if item.output.is_some() => return wrong("`output` and `like`"),
         (None, false) => {

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use vecinity::ask::{Asker, Ready, Resolver, Titles, Want};
 use vecinity::embeddings::Which;
 use vecinity::index::Metric;
-use vecinity::model_dir::Model;
+use vecinity::model_dir::{IndexOf, Model};
 use vecinity::recommend::{Recommender, Style};
 use vecinity::{Embeddings, Error, TokenId};
 
@@ -98,8 +98,16 @@ impl Served {
         let place = |all: &[(&str, Which)]| all.iter().position(|(_, known)| *known == which).unwrap_or(0);
         let ready = &self.ready[place(&Which::ALL)][metric as usize];
         if ready.get().is_none() {
-            let fresh = Asker::new(self.embeddings(), which, metric)?.ready();
-            let _ = ready.set(fresh);
+            let fresh = Asker::new(self.embeddings(), which, metric)?;
+            let index = match (which, metric) {
+                (Which::Input, Metric::Cosine) => self.model.index(IndexOf::Neighbors)?,
+                _ => None,
+            };
+            let fresh = match index {
+                Some(index) => fresh.with_index(index),
+                None => fresh,
+            };
+            let _ = ready.set(fresh.ready());
         }
         let ready = ready.get().ok_or_else(|| Error::data("the model is not ready", "try again"))?;
         Ok(Asker::with(self.embeddings(), ready).with_threads(1))

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use tower::ServiceExt;
+use vecinity::index::Metric;
 use vecinity::metadata::Metadata;
-use vecinity::model_dir::{Model, NewModel};
+use vecinity::model_dir::{IndexOf, Model, NewModel};
 use vecinity::recommend::Style;
 use vecinity::{Embeddings, Matrix, Vocab, ask::Want};
 use vecinity_server::{App, Limits, Settings, router};
@@ -526,4 +527,60 @@ async fn a_run_is_followed_while_it_goes_on() {
     let second = body.frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(second, "event: progress\ndata: {\"tokens\":2}\n\n");
     assert_eq!(server.ask("GET", "/v1/models/none/events", None, &[]).await.0, 404);
+}
+
+/// What an index finds is what a look at every item finds: filters, items added and taken out included.
+#[tokio::test]
+async fn a_model_with_an_index_answers_as_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop");
+    let (n, dim) = (3000, 8);
+    let vocab = Vocab::from_counts((0..n).map(|at| (format!("i{at}"), 3000 - at as u64))).unwrap();
+    let mut rng = vecinity::rng::Rng::new(3, 0);
+    let mut matrix = || Matrix::new(n, dim, (0..n * dim).map(|_| rng.f32() - 0.5).collect());
+    let genres: String = (0..n).map(|at| format!("i{at},{}\n", ["one", "two", "three"][at % 3])).collect();
+    let metadata = Metadata::read(format!("id,genre\n{genres}").as_bytes(), "t.csv".as_ref()).unwrap();
+    let embeddings = Embeddings::new(vocab, matrix(), Some(matrix())).unwrap().with_metadata(Some(metadata));
+    NewModel::imported(&embeddings, "test").save(&path).unwrap();
+    let serve = || {
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap());
+        settings.models = vec![path.clone()];
+        settings.admin_token = Some(ADMIN.into());
+        Server { router: router(Arc::new(App::new(settings).unwrap())), folder: tempfile::tempdir().unwrap() }
+    };
+    let exact = serve();
+    for of in IndexOf::ALL {
+        let metric = if of == IndexOf::Neighbors { Metric::Cosine } else { Metric::Dot };
+        let settings = vecinity::index::Settings { least_rows: 0, ..vecinity::index::Settings::for_metric(metric) };
+        let built = Model::open(&path).unwrap().build_index(of, 1.0, Some(settings)).unwrap().unwrap();
+        assert!(built.graph && built.tuned.recall > 0.99, "{built:?}");
+    }
+    let by_index = serve();
+    for server in [&exact, &by_index] {
+        let items = json!({"items": [{"id": "new", "like": ["i7"], "metadata": {"genre": "two"}}]});
+        assert_eq!(server.admin("POST", "shop/items", Some(items)).await.0, 200);
+        assert_eq!(server.admin("DELETE", "shop/items?id=i8", None).await.0, 200);
+    }
+    let genre = json!({"must": [{"key": "genre", "match": {"value": "two"}}]});
+    let (mut same, mut all) = (0, 0);
+    for at in 0..60 {
+        for filter in [Value::Null, genre.clone()] {
+            for (path, body) in [
+                ("neighbors", json!({"id": format!("i{}", at * 41), "filter": filter})),
+                ("recommend", json!({"history": [format!("i{at}"), format!("i{}", at * 17)], "filter": filter})),
+            ] {
+                let (a, b) = (exact.post(path, body.clone()).await, by_index.post(path, body).await);
+                all += 1;
+                same += usize::from(a["results"] == b["results"]);
+                assert!(!ids(&b).contains(&"i8") && ids(&b).len() == 10);
+            }
+        }
+    }
+    assert!(same * 100 >= all * 97, "{same} of {all}");
+    let near = by_index.post("neighbors", json!({"id": "i7", "limit": 1})).await;
+    assert_eq!(ids(&near), ["new"], "it has the vector of i7, and came behind the index");
+    let (_, about) = by_index.ask("GET", "/v1/models/shop", None, &[]).await;
+    assert_eq!(about["indexes"][1]["of"], "recommend", "{about}");
+    assert!(about["indexes"][0]["tuned"]["recall"].as_f64().unwrap() > 0.99);
+    assert_eq!(exact.ask("GET", "/v1/models/shop", None, &[]).await.1["indexes"], json!([]));
 }

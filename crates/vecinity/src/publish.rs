@@ -97,6 +97,12 @@ impl Staging {
         let staged = folder.path();
         for entry in fs::read_dir(staged).map_err(Error::io(staged, "read"))? {
             let path = entry.map_err(Error::io(staged, "read"))?.path();
+            if path.is_dir() {
+                // What is in it was brought to disk by whoever made it.
+                sync_folder(&path)?;
+                set_folder_mode(&path);
+                continue;
+            }
             let file = File::open(&path).map_err(Error::io(&path, "open"))?;
             set_usual_mode(&file);
             file.sync_all().map_err(Error::io(&path, "write"))?;
@@ -175,7 +181,8 @@ fn set_folder_mode(path: &Path) {
     let _ = path;
 }
 
-fn sync_folder(path: &Path) -> Result<()> {
+/// Brings the names in a folder to disk.
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     #[cfg(unix)]
     File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::io(path, "write"))?;
     #[cfg(not(unix))]

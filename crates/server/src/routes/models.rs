@@ -9,7 +9,8 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
-use vecinity::model_dir::Manifest;
+use vecinity::index::Tuned;
+use vecinity::model_dir::{IndexOf, Manifest};
 use vecinity::recommend::{MetricsFile, Recipe};
 
 #[derive(Serialize)]
@@ -68,6 +69,16 @@ struct Long<'a> {
     /// The recipe as it is stored.
     asked: &'a Recipe,
     metrics: Option<&'a MetricsFile>,
+    /// What answers in place of a look at every item.
+    indexes: Vec<Indexed>,
+}
+
+/// An index of the model.
+#[derive(Serialize)]
+struct Indexed {
+    of: IndexOf,
+    vectors: usize,
+    tuned: Tuned,
 }
 
 /// The models.
@@ -84,11 +95,18 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Written, Problem
 pub(crate) async fn one(State(app): State<Arc<App>>, Path(model): Path<String>) -> Result<Written, Problem> {
     let served = app.model(&model)?;
     let model = &served.model;
+    let mut indexes = Vec::new();
+    for of in IndexOf::ALL {
+        if let Some(index) = model.index(of)? {
+            indexes.push(Indexed { of, vectors: index.segment().len(), tuned: index.tuned() });
+        }
+    }
     write(&Long {
         short: Short::new(&served),
         manifest: &model.manifest,
         asked: served.recommender.recipe(),
         metrics: model.metrics.as_ref(),
+        indexes,
     })
     .map(Written)
 }

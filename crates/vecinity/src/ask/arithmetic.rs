@@ -87,7 +87,7 @@ impl Asker<'_> {
         match method {
             Method::CosAdd => {
                 let sum = self.sum(terms)?;
-                Ok(self.search(self.ready.metric).nearest_where(&sum, want.limit, &keep))
+                Ok(self.nearest(&sum, want.limit, &keep))
             }
             Method::CosMul if self.ready.metric != Metric::Cosine => {
                 Err(Error::setting("metric", self.ready.metric.name(), "cosine with --method 3cosmul"))

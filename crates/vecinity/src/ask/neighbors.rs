@@ -15,7 +15,7 @@ impl Asker<'_> {
     #[must_use]
     pub fn neighbors(&self, id: TokenId, want: Want<'_>) -> Vec<Hit> {
         let keep = |other| want.allows(other, &[id]);
-        self.search(self.ready.metric).nearest_where(self.vector(id), want.limit, &keep)
+        self.nearest(self.vector(id), want.limit, &keep)
     }
 
     /// The tokens nearest to a vector, shape `[d]` as [`Asker::vector`] gives it, the nearest first.
@@ -41,7 +41,7 @@ impl Asker<'_> {
         if let Some(value) = vector.iter().find(|value| !value.is_finite()) {
             return Err(Error::setting("vector", value, "finite values"));
         }
-        Ok(self.search(self.ready.metric).nearest_where(vector, want.limit, &|id| want.allows(id, &[])))
+        Ok(self.nearest(vector, want.limit, &|id| want.allows(id, &[])))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A model with another recipe (the same vectors, asked in another way), or with more tokens.
 
+use super::indexes::{FOLDER, Indexes};
 use super::{
     BLEND, Manifest, Model, NewModel, Outputs, RECIPE, REPORT, SKIPPED, TRAINING, check_output, read_blend, save,
 };
@@ -11,7 +12,8 @@ use crate::recommend::{Pair, Recipe};
 use std::path::Path;
 
 impl Model {
-    /// Stores another recipe in the model's folder, in one step, and writes its report anew. All other files stay.
+    /// Stores another recipe in the model's folder, in one step, and writes its report anew. All other files stay; an index for
+    /// recommendations only if it serves the new recipe too.
     ///
     /// # Errors
     /// [`Error::Data`] if the recipe needs an output matrix or a table that the model does not have;
@@ -33,6 +35,7 @@ impl Model {
                 return Err(Error::data(what, advice));
             }
         };
+        let kept = self.kept_by(recipe);
         (self.recipe, self.blended) = (Some(recipe.clone()), blended);
         let staging = Staging::new(&self.path)?;
         let folder = staging.path();
@@ -50,10 +53,13 @@ impl Model {
             publish::file(&file, |to| publish::write_all(to, &file, &bytes))?;
             manifest.files.insert(name.to_owned(), save::entry(&file)?);
         }
+        for of in kept {
+            link_index(&self.path.join(FOLDER).join(of.name()), &folder.join(FOLDER).join(of.name()))?;
+        }
         manifest.uuid = save::uuid(&manifest.files);
         save::seal(folder, &self.path, &manifest)?;
         staging.publish()?;
-        self.manifest = manifest;
+        (self.manifest, self.indexes) = (manifest, Indexes::default());
         Ok(())
     }
 
@@ -110,6 +116,16 @@ impl Model {
         };
         model.save(path)
     }
+}
+
+/// The files of an index under another name.
+fn link_index(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).map_err(Error::io(to, "create"))?;
+    for entry in from.read_dir().map_err(Error::io(from, "read"))? {
+        let name = entry.map_err(Error::io(from, "read"))?.file_name();
+        same_file(&from.join(&name), &to.join(&name))?;
+    }
+    publish::sync_folder(to)
 }
 
 /// The same file under another name: files of a model are never changed in place, so that a link will do. Where the

@@ -62,6 +62,8 @@ impl Model {
             tower,
             blended,
             metrics: self.metrics.clone(),
+            // Of the first rows; those behind them are looked at, all of them.
+            indexes: self.indexes.clone(),
         })
     }
 
@@ -71,40 +73,41 @@ impl Model {
     /// # Errors
     /// [`Error::Data`] if the model is no such network.
     pub fn unseen(&self, metadata: &Metadata) -> Result<(Vec<Added>, usize)> {
+        let maker = self.maker()?;
+        let new = metadata.ids().filter(|id| self.embeddings.vocab().get(id).is_none());
+        let (mut added, mut all) = (Vec::new(), 0);
+        for id in new {
+            all += 1;
+            let fields =
+                metadata.columns().iter().filter_map(|name| Some((name.clone(), metadata.field(id, name)?.to_owned())));
+            added.extend(maker.item(id, fields.collect()));
+        }
+        let without = all - added.len();
+        Ok((added, without))
+    }
+
+    /// An item with a vector of what is known of it, as [`Model::unseen`] makes them; `None` if the network knows nothing of that.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the model is no network that was trained with `item_features`.
+    pub fn item_of_fields(&self, id: &str, fields: Vec<(String, String)>) -> Result<Option<Added>> {
+        Ok(self.maker()?.item(id, fields))
+    }
+
+    fn maker(&self) -> Result<Maker<'_>> {
         let advice = "train with --item-features, or name the place of the items: --place";
         let no = |what: &str| Error::data(what, advice);
         let tower = self.tower.as_ref().filter(|tower| tower.schema().item_names().next().is_some());
         let tower = tower.ok_or_else(|| no("the model does not make vectors of what is known of items"))?;
         let output = self.embeddings.require_output()?;
         let biased = tower.dim() > tower.parameters().last().map_or(0, |(_, bias)| bias.dim());
-        let bias = if biased {
+        let bias = biased.then(|| {
             let rarest = output.rows().div_ceil(10).max(1);
             let biases =
                 (output.rows().saturating_sub(rarest)..output.rows()).map(|row| output.row(row)[output.dim() - 1]);
             biases.sum::<f32>() / rarest as f32
-        } else {
-            0.0
-        };
-        let mut added = Vec::new();
-        let new = metadata.ids().filter(|id| self.embeddings.vocab().get(id).is_none());
-        let mut all = 0;
-        for id in new {
-            all += 1;
-            let Some(mut vector) = tower.new_item(&|name| metadata.field(id, name)) else { continue };
-            if let Some(last) = vector.last_mut().filter(|_| biased) {
-                *last = bias;
-            }
-            let fields =
-                metadata.columns().iter().filter_map(|name| Some((name.clone(), metadata.field(id, name)?.to_owned())));
-            added.push(Added {
-                id: id.to_owned(),
-                input: vec![0.0; output.dim()],
-                output: vector,
-                fields: fields.collect(),
-            });
-        }
-        let without = all - added.len();
-        Ok((added, without))
+        });
+        Ok(Maker { tower, dim: output.dim(), bias })
     }
 
     fn network(&self) -> Result<&crate::models::youtube::Config> {
@@ -112,6 +115,25 @@ impl Model {
             Some(ModelConfig::Youtube(config)) => Ok(config),
             _ => Err(Error::data("a network without its settings", "the model is incomplete: train it again")),
         }
+    }
+}
+
+/// What makes vectors of fields.
+struct Maker<'a> {
+    tower: &'a Tower,
+    dim: usize,
+    /// That of a new item, if items have one.
+    bias: Option<f32>,
+}
+
+impl Maker<'_> {
+    fn item(&self, id: &str, fields: Vec<(String, String)>) -> Option<Added> {
+        let value = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str());
+        let mut output = self.tower.new_item(&value)?;
+        if let (Some(last), Some(bias)) = (output.last_mut(), self.bias) {
+            *last = bias;
+        }
+        Some(Added { id: id.to_owned(), input: vec![0.0; self.dim], output, fields })
     }
 }
 

@@ -15,6 +15,7 @@
 //!   metadata.jsonl       titles and fields, if given
 //!   skipped.jsonl        rows of the data that could not be read, an object a line
 //!   training.jsonl       progress of the run, an object a line
+//!   index/               indexes for large catalogues, if they were built: neighbors/, recommend/, with checksums of their own
 //!   report.html          what it is and how good it is, on one page; absent in imported models
 //!   README.md            the model in a few sentences
 //! ```
@@ -26,10 +27,12 @@
 
 mod change;
 mod extend;
+mod indexes;
 mod manifest;
 mod save;
 
 pub use extend::Added;
+pub use indexes::{BuiltIndex, IndexOf, WORTH_AN_INDEX};
 pub use manifest::{Manifest, Origin, Outputs};
 pub use save::{NewModel, check_output, check_space};
 
@@ -84,6 +87,7 @@ pub struct Model {
     pub blended: Vec<Sparse>,
     /// How good it is, if that was measured, and all recipes that were tried.
     pub metrics: Option<MetricsFile>,
+    indexes: indexes::Indexes,
 }
 
 impl Model {
@@ -121,7 +125,8 @@ impl Model {
         let blended =
             has(BLEND).filter(|_| !tables.is_empty()).map(|file| read_blend(&file, &tables, embeddings.len()));
         let blended = blended.transpose()?.unwrap_or_default();
-        Ok(Self { path: path.to_owned(), manifest, config, embeddings, tower, recipe, blended, metrics })
+        let (path, indexes) = (path.to_owned(), indexes::Indexes::default());
+        Ok(Self { path, manifest, config, embeddings, tower, recipe, blended, metrics, indexes })
     }
 
     /// What is known of a user beside the history, as the network reads it; `None` if the model reads histories alone.
@@ -150,18 +155,33 @@ impl Model {
 
     /// The model, ready to recommend by its recipe, or by a usual one if it has none: from the input to the
     /// output matrix by dot products, as it was trained, or by cosines of the one matrix it has; in both
-    /// cases of whole histories.
+    /// cases of whole histories. If its folder has an index for that, lists come from it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if its recipe needs an output matrix and there is none; what [`Model::index`] says.
+    pub fn recommender(&self) -> Result<Recommender> {
+        let recommender = self.exact_recommender()?;
+        Ok(match self.index(IndexOf::Recommend)? {
+            Some(index) => recommender.with_index(index),
+            None => recommender,
+        })
+    }
+
+    /// [`Model::recommender`] that looks at every item, whatever indexes there are.
     ///
     /// # Errors
     /// [`Error::Data`] if its recipe needs an output matrix and there is none.
-    pub fn recommender(&self) -> Result<Recommender> {
-        let usual = match (self.embeddings.output(), &self.tower) {
+    pub fn exact_recommender(&self) -> Result<Recommender> {
+        Recommender::new(&self.embeddings, self.asked_by(), self.blended.clone(), self.tower.clone())
+    }
+
+    /// Its recipe, or a usual one.
+    fn asked_by(&self) -> Recipe {
+        self.recipe.clone().unwrap_or_else(|| match (self.embeddings.output(), &self.tower) {
             (_, Some(tower)) => Recipe::of_tower(tower),
             (Some(_), None) => Recipe { vectors: Pair::InOut, metric: Metric::Dot, ..Recipe::default() },
             (None, None) => Recipe { vectors: Pair::Input, metric: Metric::Cosine, ..Recipe::default() },
-        };
-        let recipe = self.recipe.clone().unwrap_or(usual);
-        Recommender::new(&self.embeddings, recipe, self.blended.clone(), self.tower.clone())
+        })
     }
 
     /// The report about the model as HTML: the bytes of `report.html`, made anew.

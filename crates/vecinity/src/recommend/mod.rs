@@ -33,6 +33,7 @@ mod batch;
 mod choose;
 mod figures;
 pub mod filter;
+mod indexed;
 mod learn;
 mod lists;
 mod moments;

@@ -14,7 +14,7 @@ use crate::ask::Want;
 use crate::baselines::{Memory, Sparse};
 use crate::embeddings::{Embeddings, Matrix};
 use crate::error::Result;
-use crate::index::{BLOCK, Best, Hit, Metric};
+use crate::index::{BLOCK, Best, Hit, Index, Metric};
 use crate::models::{Asker, Tower, User};
 use crate::vocab::Vocab;
 use std::ops::Range;
@@ -56,6 +56,8 @@ pub struct Recommender {
     pub(super) vectors: Arc<Vectors>,
     /// The tables of the blend in the order of the recipe, by rows of the vocabulary.
     tables_blended: Vec<Arc<Sparse>>,
+    /// What finds candidates, in large catalogues.
+    pub(crate) index: Option<Arc<Index>>,
 }
 
 /// A history, ready to be compared with items.
@@ -68,7 +70,7 @@ pub(super) struct Asked {
     /// The same for each table, with the items that it is asked.
     pub(super) parts: Vec<Part>,
     /// What the tables add to the scores of which items, by rising row.
-    added: Vec<(u32, f32)>,
+    pub(super) added: Vec<(u32, f32)>,
 }
 
 /// What a table of the blend is asked.
@@ -144,14 +146,15 @@ impl Recommender {
             vectors: Vectors { from, to, moments: OnceLock::new(), turned: OnceLock::new() }.into(),
             tables_blended,
             tables,
+            index: None,
         }
     }
 
-    /// The same model asked by another recipe, with the tables of its blend in its order.
+    /// The same model asked by another recipe, with the tables of its blend in its order; without an index.
     #[must_use]
     pub fn asked(&self, recipe: Recipe, blended: Vec<Arc<Sparse>>) -> Self {
         if recipe.vectors == self.recipe.vectors && recipe.metric == self.recipe.metric {
-            return Self { recipe, tables_blended: blended, ..self.clone() };
+            return Self { recipe, tables_blended: blended, index: None, ..self.clone() };
         }
         Self::of(Arc::clone(&self.tables), recipe, blended)
     }
@@ -270,29 +273,33 @@ impl Recommender {
     ///
     /// * `users`: the vectors of the histories, shape `[asked.len(), dim]`.
     fn fill(&self, asked: &[Asked], users: &[f32], rows: Range<usize>, scores: &mut [f32]) {
-        let (share, popularity) = (self.recipe.share_of_vectors(), self.recipe.popularity);
-        let blends = !self.recipe.blend.is_empty();
-        if share > 0.0 {
+        if self.recipe.share_of_vectors() > 0.0 {
             self.vectors.products(users, asked.len(), rows.clone(), scores);
         } else {
             scores.fill(0.0);
         }
         let log_counts = &self.tables.log_counts[rows.clone()];
         for (asked, scores) in asked.iter().zip(scores.chunks_exact_mut(rows.len().max(1))) {
-            if asked.items.is_empty() {
-                scores.copy_from_slice(log_counts);
-                continue;
+            self.finish(asked, log_counts, scores);
+            let first = asked.added.partition_point(|&(item, _)| (item as usize) < rows.start);
+            for &(item, value) in asked.added[first..].iter().take_while(|&&(item, _)| (item as usize) < rows.end) {
+                scores[item as usize - rows.start] += value;
             }
-            if popularity != 0.0 && share > 0.0 {
-                axpy(popularity, log_counts, scores);
-            }
-            if blends {
-                scores.iter_mut().for_each(|score| *score *= asked.factor);
-                let first = asked.added.partition_point(|&(item, _)| (item as usize) < rows.start);
-                for &(item, value) in asked.added[first..].iter().take_while(|&&(item, _)| (item as usize) < rows.end) {
-                    scores[item as usize - rows.start] += value;
-                }
-            }
+        }
+    }
+
+    /// Makes products of the vectors scores of the vectors; an empty history scores by popularity alone.
+    ///
+    /// * `log_counts`: `ln(count + 1)` of the items.
+    pub(super) fn finish(&self, asked: &Asked, log_counts: &[f32], scores: &mut [f32]) {
+        if asked.items.is_empty() {
+            return scores.copy_from_slice(log_counts);
+        }
+        if self.recipe.popularity != 0.0 && self.recipe.share_of_vectors() > 0.0 {
+            axpy(self.recipe.popularity, log_counts, scores);
+        }
+        if !self.recipe.blend.is_empty() {
+            scores.iter_mut().for_each(|score| *score *= asked.factor);
         }
     }
 
@@ -341,7 +348,10 @@ impl Recommender {
                 let first = next.fetch_add(block, Ordering::Relaxed);
                 let Some(askers) = askers.get(first..askers.len().min(first + block)) else { break };
                 let asked = self.prepare_all(askers, &mut users, &mut sums);
-                let mut found = self.best(askers, &asked, &users, &mut scores, wanted);
+                let mut found = match &self.index {
+                    Some(index) => self.each_by_index(index, askers, &asked, &users, &mut scores, wanted),
+                    None => self.best(askers, &asked, &users, &mut scores, wanted),
+                };
                 if diversity > 0.0 {
                     found.iter_mut().for_each(|found| *found = self.diverse(found, want.limit, diversity));
                 }
@@ -358,6 +368,27 @@ impl Recommender {
             work();
         });
         answers.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The best items of each of a block of users, from the candidates of the index; after an empty history those of all.
+    fn each_by_index<A: Asker>(
+        &self,
+        index: &Index,
+        askers: &[A],
+        asked: &[Asked],
+        users: &[f32],
+        scores: &mut [f32],
+        want: Want<'_>,
+    ) -> Vec<Vec<Hit>> {
+        let one = |at: usize| {
+            let user = &users[at * self.dim()..][..self.dim()];
+            if asked[at].items.is_empty() {
+                self.best(&askers[at..=at], &asked[at..=at], user, scores, want).pop().unwrap_or_default()
+            } else {
+                self.best_by_index(index, askers[at].history(), &asked[at], user, want)
+            }
+        };
+        (0..askers.len()).map(one).collect()
     }
 
     /// The best items of a block of users, tile by tile.
