@@ -59,6 +59,10 @@ fn what_cannot_be_asked_is_said_with_its_exit_code() {
     run(&["index", "build", "v.txt", "-o", "v.index", "--degree", "1"], 2, "degree is 1, expected 2 to 1024");
     assert!(vecinity(folder.path(), &["index", "build", "v.txt", "-o", "v.index"]).status.success());
     run(&["index", "search", "v.index", "nobody"], 2, "'nobody' is not in this model");
+    run(&["index", "search", "v.index", "at007"], 2, "at07");
+    run(&["index", "delete", "v.index", "at01", "zz"], 2, "'zz' is not in this model");
+    run(&["index", "add", "v.index", "w.txt"], 2, "its vectors have 3 values, those of the index 2");
+    run(&["index", "build", "v.txt"], 2, "name a place for the index: -o INDEX");
     run(&["index", "search", "v.index", "--queries", "w.txt"], 2, "its vectors have 3 values, those of the index 2");
     run(&["index", "search", ".", "a"], 2, "INDEX.json is missing");
     let segment = folder.path().join("v.index/segment.1");
@@ -66,4 +70,46 @@ fn what_cannot_be_asked_is_said_with_its_exit_code() {
     bytes[100] ^= 1;
     fs::write(&segment, bytes).unwrap();
     run(&["index", "measure", "v.index"], 3, "checksum does not agree");
+}
+
+#[test]
+fn vectors_are_added_replaced_and_deleted_and_survive_a_merge() {
+    let folder = tempfile::tempdir().unwrap();
+    circle(folder.path());
+    // One that is new, and one that moves to the other side of the circle.
+    fs::write(folder.path().join("w.txt"), "2 2\nnew 0.94 0.342\nat30 1 0.001\n").unwrap();
+    let run = |words: &[&str]| common::answer(folder.path(), words);
+    let near = |id: &str| {
+        let found = run(&["index", "search", "v.index", id, "-k", "2"]);
+        let ids = found["results"].as_array().unwrap().iter().map(|near| near["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    run(&["index", "build", "v.txt", "-o", "v.index"]);
+    let added = run(&["index", "add", "v.index", "w.txt"]);
+    let figures = ["added", "replaced", "vectors", "pending"].map(|name| added[name].as_u64().unwrap());
+    assert_eq!(figures, [1, 1, 41, 3]);
+    let deleted = run(&["index", "delete", "v.index", "at06"]);
+    assert_eq!((&deleted["deleted"], &deleted["vectors"]), (&1.into(), &40.into()));
+    for merged in [false, true] {
+        if merged {
+            assert_eq!(run(&["index", "merge", "v.index"])["pending"], 0);
+        }
+        assert_eq!(near("new"), ["at07", "at08"]);
+        assert_eq!(near("at30")[0], "at00");
+        assert!(!near("at07").contains(&"at06".to_owned()));
+        let done = vecinity(folder.path(), &["index", "search", "v.index", "at06"]);
+        assert_eq!(done.status.code(), Some(2));
+        assert!(common::talk(&done).contains("'at06' was deleted"), "{}", common::talk(&done));
+    }
+    // A line that a crash cut is dropped; a damaged one is an error.
+    let more = folder.path().join("v.index/ids.more.jsonl");
+    let good = fs::read_to_string(&more).unwrap();
+    fs::write(&more, format!("{good}[\"ha")).unwrap();
+    assert_eq!(near("new"), ["at07", "at08"]);
+    fs::write(folder.path().join("x.txt"), "1 2\nnewer 0.95 0.312\n").unwrap();
+    run(&["index", "add", "v.index", "x.txt"]);
+    assert_eq!(near("newer")[0], "new");
+    fs::write(&more, good.replace("new", "old")).unwrap();
+    let done = vecinity(folder.path(), &["index", "search", "v.index", "at01"]);
+    assert_eq!(done.status.code(), Some(3), "{}", common::talk(&done));
 }

@@ -4,7 +4,7 @@ use crate::output::Output;
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
-use vecinity::model_dir::Model;
+use vecinity::model_dir::{IndexOf, Model};
 
 /// Check every byte of a model against its checksums.
 #[derive(Debug, Args)]
@@ -24,6 +24,9 @@ struct Intact {
 impl Verify {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let model = Model::open(&self.model)?;
+        for of in IndexOf::ALL {
+            model.index(of)?;
+        }
         let bytes = model.manifest.files.values().map(|f| f.bytes).sum();
         let intact = Intact { model: self.model, intact: true, files: model.manifest.files.len(), bytes };
         output.answer(&intact, |to| {
