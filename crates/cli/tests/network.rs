@@ -191,6 +191,21 @@ fn what_is_known_of_users_is_read_asked_and_missed() {
         "{message}"
     );
 
+    // Over HTTP too.
+    let (_server, address) = common::serve(folder, &["m"]);
+    let mut client = common::Client::new(&address);
+    let mut ask = |context: Value| {
+        let body = serde_json::json!({"history": ["start1"], "limit": 1, "context": context});
+        let (status, answer, _) = client.ask("POST", "/v1/models/m/recommend", &body, "").unwrap();
+        (status, answer)
+    };
+    for (country, item) in [("FR", "c0"), ("DE", "c1")] {
+        let (_, found) = ask(serde_json::json!({"country": country, "hour": "day"}));
+        assert_eq!(found["results"][0]["id"], item, "{found}");
+    }
+    let (status, problem) = ask(serde_json::json!({"town": "X"}));
+    assert!(status == 422 && problem["detail"].as_str().unwrap().contains("country, hour"), "{status} {problem}");
+
     for (context, expected) in
         [("town=X", "columns that the model reads: country, hour"), ("country", "expected COLUMN=VALUE")]
     {
@@ -241,6 +256,26 @@ fn a_new_item_is_recommended_by_what_is_known_of_it() {
         assert_eq!(found["results"][0]["id"], format!("{genre}i9"), "{found}");
         assert_eq!(found["results"][1]["id"], format!("{other}i9"));
     }
+    // Over HTTP a new item needs no more than its fields.
+    fs::write(folder.join("admin"), "admin-token-1").unwrap();
+    let (_server, address) = common::serve(folder, &["m", "--admin-token-file", "admin"]);
+    let mut client = common::Client::new(&address);
+    let mut ask = |path: &str, body: Value| {
+        let (status, answer, _) = client.ask("POST", &format!("/v1/models/m/{path}"), &body, "admin-token-1").unwrap();
+        (status, answer)
+    };
+    let item = |id: &str, name: &str, text: &str| serde_json::json!({"items": [{"id": id, "metadata": {name: text}}]});
+    assert_eq!(ask("items", item("drama", "genre", "drama")).0, 200);
+    assert_eq!(ask("items", item("war", "genre", "comedy|war")).0, 200);
+    for (genre, first) in [("g0", "drama"), ("g1", "war")] {
+        let must = serde_json::json!({"must": [{"key": "count", "range": {"lt": 1}}]});
+        let body = serde_json::json!({"history": [format!("{genre}i0"), format!("{genre}i1")], "filter": must});
+        let (_, found) = ask("recommend", body);
+        assert_eq!(found["results"][0]["id"], first, "{found}");
+    }
+    let (status, problem) = ask("items", item("none", "colour", "red"));
+    assert!(status == 422 && problem["detail"].as_str().unwrap().contains("has learned none"), "{status} {problem}");
+
     train(folder, "plain", &[]);
     let message = refused(folder, &["add", "plain", "--metadata", "items.csv"]);
     assert!(message.contains("train with --item-features"), "{message}");

@@ -4,11 +4,12 @@
 
 mod common;
 
+use common::{Stopped, serve};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use vecinity::metadata::Metadata;
 use vecinity::model_dir::NewModel;
@@ -36,25 +37,6 @@ fn save(path: &Path) {
     let metadata = Metadata::read(titles.as_bytes(), "t.csv".as_ref()).unwrap();
     let embeddings = Embeddings::new(vocab, matrix(), Some(matrix())).unwrap().with_metadata(Some(metadata));
     NewModel::imported(&embeddings, "test").save(path).unwrap();
-}
-
-struct Stopped(Child);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A server of the model in a folder, and its address.
-fn serve(folder: &Path, arguments: &[&str]) -> (Stopped, String) {
-    let mut command = common::command(folder, &["serve", "--listen", "127.0.0.1:0", "--json"]);
-    let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let answer: Value = serde_json::from_str(&line).unwrap();
-    (Stopped(child), answer["address"].as_str().unwrap().to_owned())
 }
 
 /// A browser, driven as the WebDriver standard says.

@@ -20,8 +20,12 @@ use vecinity::{Error, Result};
 /// Bytes of a head at most, together with what is read ahead.
 const HEAD: usize = 64 << 10;
 
-/// Listens, and answers until SIGTERM or SIGINT. Then no more connections are taken, requests in flight are answered
-/// within `limits.drain`, and it returns: whether all of them were.
+/// How long connections are still taken and kept at the end, so that each ends with an answer.
+const LINGER: Duration = Duration::from_millis(1000);
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// Listens, and answers until SIGTERM or SIGINT. Then every connection ends with its next answer, or after a second of
+/// silence; requests in flight are answered within `limits.drain`; and it returns: whether all of them were.
 ///
 /// * `ready`: called with the address once connections are taken.
 ///
@@ -67,30 +71,53 @@ async fn run(app: Arc<App>, ready: impl FnOnce(SocketAddr)) -> Result<bool> {
                 continue;
             }
         };
-        let _ = stream.set_nodelay(true);
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(limits.patience).max_buf_size(HEAD).half_close(false);
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
-        let app = Arc::clone(&app);
-        app.metrics.connections.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!("a connection ended early: {error}");
-            }
-            app.metrics.connections.fetch_sub(1, Ordering::Relaxed);
-            drop(place);
-        });
+        attend(&app, &graceful, &service, stream, place);
     }
 
+    // From now on answers say that the connection ends with them, and /readyz that no more requests should be sent here.
     app.ending.store(true, Ordering::Relaxed);
-    drop(listener);
     watching.abort();
+    // A connection that is closed while a request is on its way to it loses that request. So new connections are still taken
+    // for a while, each ends with its next answer, and only those that stay silent are closed.
+    let linger = tokio::time::Instant::now() + LINGER.min(limits.drain);
+    while tokio::time::Instant::now() < linger {
+        match tokio::time::timeout(GLANCE, accept(&listener, &places)).await {
+            Ok(Ok((stream, place))) => attend(&app, &graceful, &service, stream, place),
+            _ if app.metrics.connections.load(Ordering::Relaxed) == 0 => break,
+            _ => {}
+        }
+    }
+    drop(listener);
     tracing::info!("ending: {} requests are still being answered", app.metrics.open.load(Ordering::Relaxed));
     let drained = tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_ok();
     if !drained {
         tracing::warn!("ended with requests unanswered after {} s", limits.drain.as_secs());
     }
     Ok(drained)
+}
+
+/// Answers the requests of a connection beside everything else.
+fn attend(
+    app: &Arc<App>,
+    graceful: &GracefulShutdown,
+    service: &TowerToHyperService<axum::Router>,
+    stream: tokio::net::TcpStream,
+    place: tokio::sync::OwnedSemaphorePermit,
+) {
+    let _ = stream.set_nodelay(true);
+    let mut http = http1::Builder::new();
+    let patience = app.settings.limits.patience;
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD).half_close(false);
+    let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+    let app = Arc::clone(app);
+    app.metrics.connections.fetch_add(1, Ordering::Relaxed);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!("a connection ended early: {error}");
+        }
+        app.metrics.connections.fetch_sub(1, Ordering::Relaxed);
+        drop(place);
+    });
 }
 
 async fn accept(
