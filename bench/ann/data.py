@@ -14,7 +14,13 @@ QUERIES = 2000
 NEAREST = 10
 
 # Name of a set: the metric.
-SETS = {"words": "cosine", "als-ml1m": "dot", "als-synthetic": "dot", "clustered-100k": "euclidean", "clustered-1m": "euclidean"}
+SETS = {
+    "words": "cosine",
+    "als-ml1m": "dot",
+    "als-synthetic": "dot",
+    "clustered-100k": "euclidean",
+    "clustered-1m": "euclidean",
+}
 
 
 def prepare(name: str, program: Path) -> Path:

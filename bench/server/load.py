@@ -20,12 +20,18 @@ function request()
 end
 """
 
+PACED = """
+function delay()
+  return %d
+end
+"""
 
-def wrk(address, path, body, items, connections, seconds, folder):
-    """Requests a second, latency in ms, and what failed."""
+
+def wrk(address, path, body, items, connections, seconds, folder, delay_ms=0):
+    """Requests a second, latency in ms, and what failed; with a delay every connection pauses before its next request."""
     script = f"{folder}/wrk.lua"
     with open(script, "w") as file:
-        file.write(SCRIPT % (items - 1, body))
+        file.write(SCRIPT % (items - 1, body) + (PACED % delay_ms if delay_ms else ""))
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", script, f"http://{address}{path}"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     unit = {"us": 1e-3, "ms": 1.0, "s": 1e3}

@@ -17,7 +17,8 @@ import model
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-ITEMS, VALUES = 100_000, 64
+SIZES, VALUES = (100_000, 1_000_000), 64
+ITEMS = SIZES[0]
 TOKEN = "bench-admin-token"
 
 QUESTIONS = {
@@ -52,13 +53,32 @@ class Server:
         return self.process.wait(60)
 
 
-def speed(server, folder, seconds):
+def speed(server, folder, items, seconds):
+    """One and many connections, and many at half of the rate that they reach."""
     rows = {}
     for name, (route, body) in QUESTIONS.items():
-        for connections in (1, 32):
-            rows[f"{name}, {connections} at once"] = load.wrk(
-                server.address, f"/v1/models/a/{route}", body, ITEMS, connections, seconds, folder)
+        def ask(connections, delay_ms=0):
+            return load.wrk(server.address, f"/v1/models/a/{route}", body, items, connections, seconds, folder, delay_ms)
+
+        rows[f"{name}, 1 at once"] = ask(1)
+        rows[f"{name}, 32 at once"] = many = ask(32)
+        rows[f"{name}, half of that rate"] = ask(32, max(1, round(2 * 32_000 / many["requests_s"])))
     return rows
+
+
+def size(program, folder, items, seconds):
+    """Speed of a catalogue, by a look at every item and by an index; what an index takes and does without HTTP."""
+    found = {}
+    for way in ("exact", "index"):
+        if way == "index":
+            start = time.perf_counter()
+            built = subprocess.run([program, "index", "build", str(folder / "a"), "--json", "--quiet"], check=True, stdout=subprocess.PIPE, text=True).stdout
+            found["build_s"] = time.perf_counter() - start
+            found["indexes"] = [json.loads(line) for line in built.splitlines()]
+        server = Server(program, folder)
+        found[way] = {"ready_s": server.ready_s, "speed": speed(server, folder, items, seconds), "memory_mb": server.memory_mb()}
+        server.end()
+    return found
 
 
 def swaps(server, folder, count):
@@ -130,14 +150,24 @@ def attacked(program, folder):
 
 
 def table(record):
-    lines = [f"# The server, {record['date']}", "", f"{record['machine']}. A synthetic model of {ITEMS:,} items with {VALUES} values, exact search, "
-             "server and `wrk` on the same cores. `bench/server/run` measures it.", "",
-             "| question | requests a second | half within, ms | 99 % within, ms | failed |", "|---|---|---|---|---|"]
-    for name, row in record["speed"].items():
-        lines.append(f"| {name} | {row['requests_s']:,.0f} | {row['p50_ms']:.2f} | {row['p99_ms']:.2f} | {row['failed']} |")
+    lines = [f"# The server, {record['date']}", "", f"{record['machine']}. Synthetic models with {VALUES} values, "
+             "server and `wrk` on the same cores. `bench/server/run` measures it."]
+    for items, found in record["sizes"].items():
+        lines += ["", f"## {int(items):,} items", "", "| question | way | requests a second | half within, ms | 99 % within, ms | failed |", "|---|---|---|---|---|---|"]
+        for name in found["exact"]["speed"]:
+            for way in ("exact", "index"):
+                row = found[way]["speed"][name]
+                lines.append(f"| {name} | {way} | {row['requests_s']:,.0f} | {row['p50_ms']:.2f} | {row['p99_ms']:.2f} | {row['failed']} |")
+        lines.append("")
+        for way in ("exact", "index"):
+            lines.append(f"* {way}: ready in {found[way]['ready_s']:.2f} s, {found[way]['memory_mb']} MB.")
+        for built in found["indexes"]:
+            m = built["measured"]
+            lines.append(f"* Index for {built['of']}: recall {m['recall']:.4f}; without HTTP half within {m['median_us'] / 1e3:.3f} ms, 99 % within {m['p99_us'] / 1e3:.3f} ms; {built['bytes'] / 1e6:.0f} MB.")
+        lines.append(f"* Both were built in {found['build_s']:.0f} s.")
+    lines += ["", "## Swaps, the end, and hostile clients"]
     s, e, a = record["swaps"], record["end"], record["attacked"]
-    lines += ["", f"* Ready in {record['ready_s']:.2f} s, {record['memory_mb']} MB.",
-              f"* {s['accepted']} of {s['swaps']} swaps in {s['seconds']:.1f} s {'all' if s['all_under_load'] else 'not all'} under load: {s['requests']:,} requests, {s['failed']} failed, 99 % within {s['p99_ms']:.1f} ms.",
+    lines += ["", f"* {s['accepted']} of {s['swaps']} swaps in {s['seconds']:.1f} s {'all' if s['all_under_load'] else 'not all'} under load: {s['requests']:,} requests, {s['failed']} failed, 99 % within {s['p99_ms']:.1f} ms.",
               f"* SIGTERM under load of 8 clients: {e['answered']:,} answered, {e['failed']} failed, {e['closed_while_idle']} connections closed while idle (to be tried again), exit code {e['exit_code']} after {e['seconds']:.2f} s.",
               f"* A good client at 50 requests a second: 99 % within {a['calm_p99_ms']:.1f} ms alone, {a['attacked_p99_ms']:.1f} ms among 500 idle connections and the hostile clients below; {a['good_failed']} of {a['good_requests']:,} failed.",
               "", "| hostile | answered with (0: closed) | slowest, s |", "|---|---|---|"]
@@ -148,30 +178,46 @@ def table(record):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", default=str(ROOT / "target/release/vecinity"))
-    parser.add_argument("--seconds", type=int, default=6, help="of each wrk run")
+    parser.add_argument("--seconds", type=int, default=5, help="of each wrk run")
     parser.add_argument("--swaps", type=int, default=50)
+    parser.add_argument("--part", choices=("speed", "rest"), help="measure a part; what the day's record has of the other stays")
+    parser.add_argument("--items", type=int, action="append", help=f"items of a model; several times for several ({', '.join(map(str, SIZES))})")
     parser.add_argument("--record", action="store_true", help="writes bench/record/MACHINE/DATE-server.md and .json")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        for name, seed in (("a", 1), ("b", 2)):
-            model.write(folder / f"{name}.bin", ITEMS, VALUES, seed)
-            subprocess.run([asked.program, "import", str(folder / f"{name}.bin"), "-o", str(folder / name), "--quiet"], check=True, stdout=subprocess.DEVNULL)
-        server = Server(asked.program, folder)
-        record = {"date": datetime.date.today().isoformat(), "machine": machine(), "ready_s": server.ready_s}
-        record["speed"] = speed(server, folder, asked.seconds)
-        record["swaps"] = swaps(server, folder, asked.swaps)
-        record["memory_mb"] = server.memory_mb()
-        server.end()
-        record["end"] = end_under_load(asked.program, folder)
-        record["attacked"] = attacked(asked.program, folder)
-    text = table(record)
-    print(text)
+    date = datetime.date.today().isoformat()
+    place = ROOT / "bench/record" / machine().lower().replace(" ", "-").replace(",", "") / f"{date}-server.json"
+    record = json.loads(place.read_text()) if asked.record and place.exists() else {}
+    record |= {"date": date, "machine": machine()}
+    if asked.part != "rest":
+        for items in asked.items or SIZES:
+            with tempfile.TemporaryDirectory() as folder:
+                folder = pathlib.Path(folder)
+                made(asked.program, folder, "a", items, 1)
+                record.setdefault("sizes", {})[str(items)] = size(asked.program, folder, items, asked.seconds)
+    if asked.part != "speed":
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            for name, seed in (("a", 1), ("b", 2)):
+                made(asked.program, folder, name, ITEMS, seed)
+            server = Server(asked.program, folder)
+            record["swaps"] = swaps(server, folder, asked.swaps)
+            server.end()
+            record["end"] = end_under_load(asked.program, folder)
+            record["attacked"] = attacked(asked.program, folder)
     if asked.record:
-        place = ROOT / "bench/record" / machine().lower().replace(" ", "-").replace(",", "")
-        place.mkdir(parents=True, exist_ok=True)
-        (place / f"{record['date']}-server.md").write_text(text)
-        (place / f"{record['date']}-server.json").write_text(json.dumps(record, indent=1) + "\n")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(record, indent=1) + "\n")
+    if {"sizes", "swaps"} <= record.keys():
+        text = table(record)
+        print(text)
+        if asked.record:
+            place.with_suffix(".md").write_text(text)
+
+
+def made(program, folder, name, items, seed):
+    model.write(folder / f"{name}.bin", items, VALUES, seed)
+    subprocess.run([program, "import", str(folder / f"{name}.bin"), "-o", str(folder / name), "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    (folder / f"{name}.bin").unlink()
 
 
 def machine():
