@@ -20,7 +20,7 @@ use vecinity::{Error, Result};
 /// Bytes of a head at most, together with what is read ahead.
 const HEAD: usize = 64 << 10;
 
-/// How long connections are still taken and kept at the end, so that each ends with an answer.
+/// How long open connections are kept at the end, so that each ends with an answer; new ones are taken for a quarter of it.
 const LINGER: Duration = Duration::from_millis(1000);
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -78,9 +78,10 @@ async fn run(app: Arc<App>, ready: impl FnOnce(SocketAddr)) -> Result<bool> {
     app.ending.store(true, Ordering::Relaxed);
     watching.abort();
     // A connection that is closed while a request is on its way to it loses that request. So new connections are still taken
-    // for a while, each ends with its next answer, and only those that stay silent are closed.
-    let linger = tokio::time::Instant::now() + LINGER.min(limits.drain);
-    while tokio::time::Instant::now() < linger {
+    // for a moment; then each that is open ends with its next answer, and only those that stay silent are closed.
+    let linger = LINGER.min(limits.drain);
+    let taking = tokio::time::Instant::now() + linger / 4;
+    while tokio::time::Instant::now() < taking {
         match tokio::time::timeout(GLANCE, accept(&listener, &places)).await {
             Ok(Ok((stream, place))) => attend(&app, &graceful, &service, stream, place),
             _ if app.metrics.connections.load(Ordering::Relaxed) == 0 => break,
@@ -88,6 +89,10 @@ async fn run(app: Arc<App>, ready: impl FnOnce(SocketAddr)) -> Result<bool> {
         }
     }
     drop(listener);
+    let silent = tokio::time::Instant::now() + linger;
+    while app.metrics.connections.load(Ordering::Relaxed) > 0 && tokio::time::Instant::now() < silent {
+        tokio::time::sleep(GLANCE).await;
+    }
     tracing::info!("ending: {} requests are still being answered", app.metrics.open.load(Ordering::Relaxed));
     let drained = tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_ok();
     if !drained {
