@@ -342,28 +342,6 @@ impl Index {
         self.answer(&state, query, limit, pass, keep)
     }
 
-    /// [`Index::search`] for many queries, shape `[q, dim]`, on several threads: one answer each, in their order.
-    ///
-    /// # Panics
-    /// If `dim` does not divide `queries.len()`.
-    #[must_use]
-    pub fn search_batch(&self, queries: &[f32], limit: usize, threads: usize) -> Vec<Vec<Neighbor>> {
-        let dim = self.segment().dim();
-        assert!(queries.len().is_multiple_of(dim), "queries must have the shape [q, dim]");
-        let mut answers = vec![Vec::new(); queries.len() / dim];
-        let shares = Mutex::new(queries.chunks(16 * dim).zip(answers.chunks_mut(16)));
-        on_threads(threads.max(1), || {
-            loop {
-                let share = lock(&shares).next();
-                let Some((queries, answers)) = share else { break };
-                for (query, answer) in queries.chunks_exact(dim).zip(answers) {
-                    *answer = self.search(query, limit, None);
-                }
-            }
-        });
-        answers
-    }
-
     /// Answers from the segment and the head.
     fn answer(
         &self,
@@ -403,7 +381,7 @@ impl Index {
         assert!(queries.len().is_multiple_of(dim), "queries must have the shape [q, dim]");
         let mut answers = vec![Vec::new(); queries.len() / dim];
         let shares = Mutex::new(queries.chunks(16 * dim).zip(answers.chunks_mut(16)));
-        super::build::on_threads(threads.max(1), || {
+        on_threads(threads.max(1), || {
             loop {
                 let share = lock(&shares).next();
                 let Some((queries, answers)) = share else { break };

@@ -230,7 +230,7 @@ proptest! {
                 _ => {
                     let tested = now.search_where(&vector, 4, &|key| key % 2 == 0);
                     prop_assert_eq!(&tested, &now.search(&vector, 4, Some(&even)));
-                    prop_assert_eq!(&now.search_batch(&vector, 4, 2)[0], &now.search(&vector, 4, None));
+                    prop_assert_eq!(&now.search_batch(&vector, 4, None, 2)[0], &now.search(&vector, 4, None));
                     for filter in [None, Some(&even)] {
                         let passing = model.iter().filter(|(key, _)| filter.is_none() || *key % 2 == 0);
                         let mut truth: Vec<(f32, u64)> = passing.map(|(key, row)| (metric.score(&vector, row), *key)).collect();

@@ -70,7 +70,7 @@ impl Search {
             let asked = open(file)?;
             check_dim(file, asked.dim(), dim)?;
             let threads = index::batch_threads(asked.len());
-            let answers = index.search_batch(asked.input().as_slice(), limit, threads);
+            let answers = index.search_batch(asked.input().as_slice(), limit, None, threads);
             for (at, found) in answers.iter().enumerate() {
                 print(asked.vocab().token(TokenId(at as u32)), found, at == 0)?;
             }
