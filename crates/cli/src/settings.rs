@@ -1,8 +1,10 @@
 //! The flags of what is read and how it is learned, and how they make a configuration.
 
+mod graph;
 mod network;
 
 use clap::Args;
+use graph::Graph;
 use network::Network;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +14,8 @@ use vecinity::corpus::{BadUtf8, Tokens};
 use vecinity::eval::recommend::Holdout;
 use vecinity::events;
 use vecinity::histories::Repeats;
-use vecinity::models::word2vec::{CbowGradient, Sharing};
+use vecinity::models::word2vec::{CbowGradient, Sharing, Weights};
+use vecinity::models::youtube::Feature;
 use vecinity::run::{Data, Given, LossName, ModelName};
 pub(crate) use vecinity::run::{Resolved, parse_duration};
 
@@ -28,7 +31,8 @@ pub(crate) struct Settings {
     /// Settings from a file (`vecinity config show` prints one); flags, and variables such as VECINITY_DIM, go before it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What the data is: text, sequence (items in order) or set (items without order); found out if absent.
+    /// What the data is: text, sequence (items in order), set (items without order) or graph (an edge a line: from, to and perhaps
+    /// a weight); found out if absent, but for graphs.
     #[arg(long, value_parser = crate::choices::choice(&Kind::ALL))]
     kind: Option<Kind>,
     /// Titles and fields of the tokens: CSV, TSV or JSON Lines with a column 'id'.
@@ -38,6 +42,8 @@ pub(crate) struct Settings {
     learning: Learning,
     #[command(flatten)]
     network: Network,
+    #[command(flatten)]
+    graph: Graph,
     #[command(flatten)]
     text: Text,
     #[command(flatten)]
@@ -77,6 +83,13 @@ struct Learning {
     /// for items].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     noise_exponent: Option<f64>,
+    /// Fields of --metadata that are parts of the items' vectors, such as genre,title:words,price: an item without any event has a
+    /// vector of them. Values between bars, as in Action|Comedy, are several.
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',')]
+    item_features: Vec<Feature>,
+    /// How much these count: equal (GES), or learned for each item (EGES) [default: equal].
+    #[arg(long, value_parser = crate::choices::choice(&WEIGHTS))]
+    item_weights: Option<Weights>,
     /// Which inputs meet the same noise: pair (word2vec.c's way), window (most accurate), wide (fastest)
     /// [default: wide].
     #[arg(long, value_parser = crate::choices::choice(&SHARING))]
@@ -94,7 +107,7 @@ struct Learning {
     /// Leave out tokens that occur less often [default: 5 for text, 2 for items].
     #[arg(long, value_name = "N")]
     min_count: Option<u64>,
-    /// Passes over the data; auto stops when validation gets worse [default: 5 for text, auto for items].
+    /// Passes over the data; auto stops when validation gets worse [default: 5 for text, auto for items, 5 for graphs].
     #[arg(long, value_name = "N|auto")]
     epochs: Option<String>,
     /// Learning rate at the start [default: 0.025; CBOW 0.05]. Of networks: the largest one [default: 0.002].
@@ -158,6 +171,9 @@ pub(crate) struct Events {
     /// The kind of event by which a request is rejected: the item becomes a negative of the clicks of its session.
     #[arg(long, value_name = "EVENT")]
     reject: Option<String>,
+    /// For how many negatives a rejection stands [default: 1].
+    #[arg(long, value_name = "X")]
+    reject_weight: Option<f32>,
     /// Leave out clicks that were looked at for less, such as 30s (the time to the next event of the session).
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     min_dwell: Option<Duration>,
@@ -204,6 +220,7 @@ struct Judging {
 }
 
 const SHARING: [(&str, Sharing); 3] = [("pair", Sharing::Pair), ("window", Sharing::Window), ("wide", Sharing::Wide)];
+const WEIGHTS: [(&str, Weights); 2] = [("equal", Weights::Equal), ("learned", Weights::Learned)];
 const GRADIENTS: [(&str, CbowGradient); 2] = [("undivided", CbowGradient::Undivided), ("true", CbowGradient::True)];
 
 impl Settings {
@@ -214,10 +231,11 @@ impl Settings {
 
     /// What the flags say, by their names.
     pub(crate) fn given(&self) -> Given {
-        let Self { config, kind, metadata, learning, network, text, events, judging } = self;
+        let Self { config, kind, metadata, learning, network, graph, text, events, judging } = self;
         let mut given = Given { config: config.clone(), kind: *kind, metadata: metadata.clone(), ..Given::default() };
         learning.add_to(&mut given);
         network.add_to(&mut given);
+        graph.add_to(&mut given);
         text.add_to(&mut given);
         events.add_to(&mut given);
         judging.add_to(&mut given);
@@ -244,6 +262,8 @@ impl Learning {
         given.noise_sharing = flags.noise_sharing;
         given.cbow_gradient = flags.cbow_gradient;
         given.largest_set = flags.largest_set;
+        given.item_features = flags.item_features;
+        given.item_weights = flags.item_weights;
         given.subsample = flags.subsample;
         given.min_count = flags.min_count;
         given.epochs = flags.epochs;
@@ -282,6 +302,7 @@ impl Events {
         given.global_context = flags.global_context;
         given.local_negatives = flags.local_negatives;
         given.reject = flags.reject;
+        given.reject_weight = flags.reject_weight;
         given.min_dwell = flags.min_dwell;
         given.oversample = flags.oversample;
         given.market_negatives = flags.market_negatives;

@@ -59,7 +59,7 @@ fn what_cannot_be_searched_is_refused() {
         assert!(message.contains(expected), "{more:?}: {message}");
     }
     let message = refused(folder, &["tune", "book.txt", "-o", "t.toml", "--kind", "text"]);
-    assert!(message.contains("text has nothing held out"), "{message}");
+    assert!(message.contains("text and graphs have nothing held out"), "{message}");
     assert!(!folder.join("t.toml").exists());
     let message = refused(folder, &["tune", "clicks.csv", "-o", "nowhere/t.toml"]);
     assert!(message.contains("nowhere: no such folder"), "{message}");

@@ -33,7 +33,7 @@ pub struct SharedRows {
 
 // SAFETY: the fields but `map` are constants. The mapped floats are reached in two ways. Through
 // `&mut self`, exclusively, as ordinary slices. Through `&self`, only by raw pointers inside this
-// crate's kernels and copies (`read_into`); no `&[f32]` or `&mut [f32]` to shared rows exists while
+// crate's kernels and copies (`read_into`, `add_to`, `add_from`); no `&[f32]` or `&mut [f32]` to shared rows exists while
 // threads may race. The races themselves are plain vector loads and stores of `f32`: on every
 // supported processor each aligned 32-bit part is read and written whole, every bit pattern is a
 // valid `f32`, and no pointer, length or index is ever derived from a raced value, so that a race can
@@ -92,6 +92,35 @@ impl SharedRows {
         for (k, value) in to.iter_mut().enumerate() {
             // SAFETY: `pointer` checked the row, `k < dim <= stride`; a race can only yield another `f32`.
             *value = unsafe { from.add(k).read() };
+        }
+    }
+
+    /// Adds `factor * values` to row `row`; while other threads train, one of two updates of a float may be lost.
+    ///
+    /// # Panics
+    /// If `row` is out of range or `values` is not of length `dim`.
+    pub fn add_to(&self, row: usize, factor: f32, values: &[f32]) {
+        assert_eq!(values.len(), self.dim, "a row has `dim` floats");
+        let to = self.pointer(row);
+        for (k, value) in values.iter().enumerate() {
+            // SAFETY: `pointer` checked the row, `k < dim <= stride`; a race can only yield another `f32`.
+            unsafe {
+                let to = to.add(k);
+                to.write(to.read() + factor * *value);
+            }
+        }
+    }
+
+    /// Adds `factor` times row `row` to `to`; while other threads train, of a mixture of old and new values.
+    ///
+    /// # Panics
+    /// If `row` is out of range or `to` is not of length `dim`.
+    pub fn add_from(&self, row: usize, factor: f32, to: &mut [f32]) {
+        assert_eq!(to.len(), self.dim, "a row has `dim` floats");
+        let from = self.pointer(row);
+        for (k, value) in to.iter_mut().enumerate() {
+            // SAFETY: as in `read_into`.
+            *value += factor * unsafe { from.add(k).read() };
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [data]
-//! kind = "text"          # text | sequence | set
+//! kind = "text"          # text | sequence | set | graph
 //! min_count = 5
 //! [train]
 //! dim = 100
@@ -14,7 +14,7 @@
 //!
 //! One word a thing: a flag, a key here and an argument have the same name.
 //!
-//! May import: `baselines`, `corpus`, `eval`, `events`, `histories`, `models`, `train`, `error`.  Used by: `recommend`, `model_dir`.
+//! May import: `baselines`, `corpus`, `eval`, `events`, `graph`, `histories`, `models`, `train`, `error`.  Used by: `recommend`, `model_dir`.
 
 mod file;
 
@@ -26,6 +26,7 @@ use crate::corpus::{BadUtf8, Options, Phrases, Tokens};
 use crate::error::Result;
 use crate::eval::recommend::Holdout;
 use crate::events;
+use crate::graph;
 use crate::histories::Repeats;
 use crate::models::{ModelConfig, airbnb, item2vec, word2vec, youtube};
 use crate::train::Settings;
@@ -43,11 +44,14 @@ pub enum Kind {
     Sequence,
     /// Sets of ids: the order within a line means nothing.
     Set,
+    /// Edges between nodes.
+    Graph,
 }
 
 impl Kind {
     /// All kinds, with the names used by flags and files.
-    pub const ALL: [(&'static str, Self); 3] = [("text", Self::Text), ("sequence", Self::Sequence), ("set", Self::Set)];
+    pub const ALL: [(&'static str, Self); 4] =
+        [("text", Self::Text), ("sequence", Self::Sequence), ("set", Self::Set), ("graph", Self::Graph)];
 
     /// The name used by flags and files.
     #[must_use]
@@ -188,6 +192,9 @@ pub struct Config {
     /// The model with its own settings.
     #[serde(default)]
     pub model: ModelConfig,
+    /// How walks are made: over a graph, or over what follows what in sequences instead of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<graph::Settings>,
     /// How a recommender is judged.
     #[serde(default)]
     pub evaluate: Evaluate,
@@ -209,7 +216,7 @@ impl Config {
         match kind {
             Kind::Text => {
                 let model = ModelConfig::Word2vec(word2vec::Config::default());
-                Self { data, train: Settings::default(), model, evaluate }
+                Self { data, train: Settings::default(), model, graph: None, evaluate }
             }
             Kind::Sequence => Self {
                 data,
@@ -225,10 +232,23 @@ impl Config {
                     directed: true,
                     ..word2vec::Config::default()
                 }),
+                graph: None,
                 evaluate,
             },
             Kind::Set => {
-                Self { data, train: items, model: ModelConfig::Item2vec(item2vec::Config::default()), evaluate }
+                let model = ModelConfig::Item2vec(item2vec::Config::default());
+                Self { data, train: items, model, graph: None, evaluate }
+            }
+            Kind::Graph => {
+                let mut config = Self::profile(Kind::Sequence);
+                config.data = Data { kind, min_count: 1, ..Data::default() };
+                // Every node is the start of walks, ten times an epoch; nobody is asked what comes next.
+                config.train.epochs = 5;
+                if let Some(model) = config.model.word2vec_mut() {
+                    model.directed = false;
+                }
+                config.graph = Some(graph::Settings::default());
+                config
             }
         }
     }
@@ -302,7 +322,8 @@ impl Config {
             (Kind::Set, Some(Holdout::Last | Holdout::Time(_) | Holdout::Random(_)), None) => events::Grouping::Owner,
             (Kind::Set, ..) => events::Grouping::Basket,
             (.., Some(gap)) => events::Grouping::Gap(std::time::Duration::from_secs(gap)),
-            _ if matches!(self.model, ModelConfig::Airbnb(_)) => events::Grouping::Session,
+            // What follows what is a matter of one visit.
+            _ if matches!(self.model, ModelConfig::Airbnb(_)) || self.graph.is_some() => events::Grouping::Session,
             _ => events::Grouping::Owner,
         };
         events::Options {
@@ -324,7 +345,9 @@ impl Config {
     pub fn identity(&self, fingerprint: &str) -> String {
         let train = Settings { threads: 1, ..self.train.clone() };
         let model = serde_json::to_string(&(&train, &self.model)).unwrap_or_default();
-        format!("data {fingerprint}, settings {model}")
+        let walks = self.graph.as_ref().and_then(|graph| serde_json::to_string(graph).ok());
+        let walks = walks.map_or_else(String::new, |walks| format!(", walks {walks}"));
+        format!("data {fingerprint}, settings {model}{walks}")
     }
 
     /// As [`Config::identity`], with everything that decides how a recommender is chosen and judged.

@@ -43,6 +43,7 @@ pub mod error;
 pub mod eval;
 pub mod events;
 pub mod formats;
+pub mod graph;
 pub mod histories;
 pub mod id;
 pub mod index;

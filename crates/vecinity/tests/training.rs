@@ -203,6 +203,7 @@ impl Probe {
         let mut step = Step {
             input: &self.input,
             output: &self.output,
+            more: &[],
             block: Block::new(),
             rng: Rng::new(seed, 0),
             rate,

@@ -11,9 +11,9 @@ use vecinity::market::{Nearest, New, add_nearest};
 use vecinity::metadata::Metadata;
 use vecinity::model_dir::Model;
 
-/// Give new items vectors: the mean of the nearest known items of their kind, or the sum of what a network knows of them.
+/// Give new items vectors: the mean of the nearest known items of their kind, or what the model learned of their fields.
 ///
-/// A network that was trained with --item-features makes vectors of the fields of new items, and needs no --place.
+/// A model that was trained with --item-features makes vectors of the fields of new items, and needs no --place.
 ///
 /// Every id of --metadata that the model does not know is new. Its vectors are the mean of those of the three nearest known
 /// items (--place) with the same values in --same and in the same range of --range (Grbovic & Cheng 2018). Where too few are
@@ -63,9 +63,9 @@ struct Answer<'a> {
 }
 
 impl Add {
-    /// New items of a network, by their fields.
-    fn of_network(&self, model: &Model, output: Output) -> Result<()> {
-        if !self.place.is_empty() {
+    /// New items by their fields, of a model that was trained with these.
+    fn of_fields(&self, model: &Model, output: Output) -> Result<()> {
+        if model.tower.is_some() && !self.place.is_empty() {
             let expected = "nothing of the kind for a network: it makes vectors of the fields of --item-features";
             return Err(Error::setting("place", "given", expected).into());
         }
@@ -85,13 +85,13 @@ impl Add {
 
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let model = Model::open(&self.model)?;
-        if model.tower.is_some() {
-            return self.of_network(&model, output);
+        if model.tower.is_some() || (model.parts.is_some() && self.place.is_empty()) {
+            return self.of_fields(&model, output);
         }
         if self.place.is_empty() {
-            return Err(
-                Error::setting("place", "missing", "the columns of the items' place, such as --place x,y").into()
-            );
+            let expected =
+                "the columns of the items' place, such as --place x,y; or a model trained with --item-features";
+            return Err(Error::setting("place", "missing", expected).into());
         }
         let metadata = Metadata::parse(&self.metadata)?;
         metadata.matching(model.embeddings.vocab()).require(&self.metadata)?;

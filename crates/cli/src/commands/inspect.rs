@@ -9,7 +9,10 @@ use vecinity::config::Config;
 use vecinity::corpus::{Corpus, Report};
 use vecinity::error::{grouped, shown};
 use vecinity::eval::recommend::Holdout;
+use vecinity::graph;
+use vecinity::market::TypeRules;
 use vecinity::model_dir::{Manifest, Model, Origin, Outputs};
+use vecinity::models::word2vec::Weights;
 use vecinity::models::youtube::{self, LossKind};
 use vecinity::models::{ModelConfig, airbnb, word2vec};
 use vecinity::run::{self, Data, Items, Prepared};
@@ -21,6 +24,7 @@ use vecinity::vocab::Vocab;
   vecinity inspect book.txt
   vecinity inspect clicks.csv
   vecinity inspect baskets.txt --kind set --min-count 10
+  vecinity inspect edges.tsv --kind graph
   vecinity inspect words.model")]
 pub(crate) struct Inspect {
     /// A model folder; or files, folders, patterns, or - for standard input.
@@ -154,6 +158,14 @@ pub(super) fn dry_run_of_items(items: &Items, output: Output) -> Result<()> {
 
 /// The model in one line.
 fn describe(config: &Config) -> String {
+    let walks = config.graph.as_ref().map_or_else(String::new, |graph| {
+        let graph::Settings { walks, walk_length, p, q, .. } = graph;
+        format!("; {walks} walks of {walk_length} nodes from each, p {p}, q {q}")
+    });
+    format!("{}{walks}", describe_model(config))
+}
+
+fn describe_model(config: &Config) -> String {
     let train = &config.train;
     let common = format!(
         "dim {}, {} epochs, rate {}, subsample {:e}, seed {}",
@@ -182,8 +194,6 @@ fn describe(config: &Config) -> String {
 
 /// What a network reads beside histories.
 fn beside(model: &youtube::Config) -> String {
-    let listed =
-        |features: &[youtube::Feature]| features.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let mut parts = Vec::new();
     if !model.features.is_empty() {
         parts.push(listed(&model.features));
@@ -197,9 +207,18 @@ fn beside(model: &youtube::Config) -> String {
     if parts.is_empty() { String::new() } else { format!(" with {}", parts.join(", ")) }
 }
 
+fn listed(features: &[youtube::Feature]) -> String {
+    features.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn windows(model: &word2vec::Config, common: &str) -> String {
+    let parts = match model.item_weights {
+        _ if model.item_features.is_empty() => String::new(),
+        Weights::Learned => format!(", items made of {} by learned weights", listed(&model.item_features)),
+        Weights::Equal => format!(", items made of {} in equal parts", listed(&model.item_features)),
+    };
     format!(
-        "{:?} {:?}, window {}, {} negatives (exponent {}), {common}",
+        "{:?} {:?}, window {}, {} negatives (exponent {}), {common}{parts}",
         model.model, model.loss, model.window, model.negatives, model.noise_exponent
     )
 }
@@ -261,6 +280,15 @@ fn model(path: &Path, output: Output) -> Result<()> {
             Outputs::Nodes => "input matrix, and the tree nodes of hierarchical softmax",
             Outputs::None => "input matrix only",
         };
+        let rules = model.types.as_deref().and_then(|text| TypeRules::parse(text, path).ok());
+        for line in rules.iter().flat_map(|rules| rules.to_string().lines().map(str::to_owned).collect::<Vec<_>>()) {
+            writeln!(to, "types   {line}")?;
+        }
+        if let Some(parts) = &model.parts {
+            let shares: Vec<String> =
+                parts.shares().map(|(name, share)| format!("{} {:.0} %", shown(name), 100.0 * share)).collect();
+            writeln!(to, "new     items get vectors of their fields: {}", shares.join(", "))?;
+        }
         let bytes: u64 = files.values().map(|f| f.bytes).sum();
         writeln!(to, "holds   {second}; {} files, {:.1} MB, all checksums right", files.len(), bytes as f64 / 1e6)?;
         if let Some(recipe) = &model.recipe {

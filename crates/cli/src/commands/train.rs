@@ -14,7 +14,7 @@ use vecinity::model_dir;
 use vecinity::run::{self, Data, Done, How, Prepared, Show};
 use vecinity::train::{Control, Progress};
 
-/// Train embeddings: of words from text, of items from events, sequences or sets.
+/// Train embeddings: of words from text, of items from events, sequences or sets, of nodes from graphs.
 #[derive(Debug, Args)]
 #[command(
     allow_negative_numbers = true,
@@ -23,6 +23,7 @@ use vecinity::train::{Control, Progress};
   vecinity train clicks.csv -o shop.model --metadata movies.csv
   vecinity train 'logs/*.parquet' -o shop.model --columns user=uid,item=sku,time=ts --holdout time
   vecinity train baskets.txt -o baskets.model --kind set       (one basket of ids a line)
+  vecinity train edges.tsv -o graph.model --kind graph         (from, to and perhaps a weight a line)
   vecinity train book.txt -o words.model --resume              (after Ctrl-C or a crash)
 
 Models of items are measured on held-out events beside simple baselines; `--holdout none` leaves that out."

@@ -86,9 +86,9 @@ struct Found<'a> {
 impl Tune {
     pub(crate) fn run(self, output: Output) -> Result<()> {
         let Resolved { config, guessed_kind } = self.settings.resolve(&self.data)?;
-        if config.data.kind == Kind::Text {
+        if matches!(config.data.kind, Kind::Text | Kind::Graph) {
             let advice = "items are --kind sequence or set; of words, vecinity evaluate compares models";
-            return Err(Error::data("text has nothing held out that settings could be chosen by", advice).into());
+            return Err(Error::data("text and graphs have nothing held out to choose settings by", advice).into());
         }
         let journal = self.output.with_extension("trials.jsonl");
         let page_file = self.page();

@@ -17,7 +17,7 @@ use vecinity::metadata::Metadata;
 use vecinity::model_dir::{self, NewModel, Origin};
 use vecinity::models::ModelConfig;
 use vecinity::train::{Control, Trained};
-use vecinity::{Embeddings, Matrix};
+use vecinity::{Embeddings, Matrix, TokenId};
 
 /// Learn which types of users book which types of listings, in one space (Grbovic & Cheng 2018).
 ///
@@ -62,6 +62,9 @@ pub(crate) struct Types {
     /// The kind of event that is a rejection by the host.
     #[arg(long, value_name = "EVENT")]
     reject: Option<String>,
+    /// For how many negatives a rejection stands.
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    reject_weight: f32,
     /// Values in a vector.
     #[arg(long, value_name = "N", default_value_t = 32)]
     dim: usize,
@@ -80,8 +83,12 @@ pub(crate) struct Types {
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Alike {
     learned_rejections: bool,
+    /// Cosines of both input vectors, as in the paper.
     accepted: f64,
     rejected: f64,
+    /// From the input vector of one to the output vector of the other, which is what is learned; the mean of both ways.
+    accepted_across: f64,
+    rejected_across: f64,
     bookings: usize,
     rejections: usize,
 }
@@ -104,8 +111,9 @@ impl Types {
         let columns = self.columns.clone().unwrap_or_default();
         let options = events::Options { columns, grouping: Grouping::Owner, ..events::Options::default() };
         let (histories, _) = events::read(&expand(&self.data)?, &options)?;
-        let meetings =
-            Made::new(&rules, &listings, &users)?.meetings(&histories, &self.goal, self.reject.as_deref())?;
+        let made = Made::new(&rules, &listings, &users)?;
+        let meetings = made.meetings(&histories, &self.goal, self.reject.as_deref())?;
+        let rules = toml::to_string(&made.rules())?;
         let mut times: Vec<i64> = meetings.iter().map(|meeting| meeting.time).collect();
         times.sort_unstable();
         let cut = times[times.len() * 9 / 10];
@@ -131,7 +139,8 @@ impl Types {
             seconds: trained.progress.seconds,
         };
         let config = self.config();
-        NewModel { config: Some(&config), ..NewModel::trained(corpus.vocab(), &trained, origin) }.save(&self.output)?;
+        NewModel { config: Some(&config), types: rules, ..NewModel::trained(corpus.vocab(), &trained, origin) }
+            .save(&self.output)?;
         let of = |side: &str| corpus.vocab().iter().filter(|(_, token, _)| token.starts_with(side)).count();
         let bookings = meetings.iter().filter(|meeting| meeting.accepted).count();
         let answer = Answer {
@@ -155,6 +164,7 @@ impl Types {
         if let ModelConfig::Airbnb(model) = &mut config.model {
             (model.global_context, model.local_negatives) = (false, 0);
             model.plain.window = 5;
+            model.reject_weight = self.reject_weight;
         }
         config
     }
@@ -171,17 +181,34 @@ impl Types {
 
 /// Cosines of pairs that were not learned from and whose types are both known; nothing without a booking among them.
 fn alike(model: &Embeddings, meetings: &[&Meeting], learned_rejections: bool) -> Option<Alike> {
-    let matrix: &Matrix = model.input();
-    let mean = |accepted: bool| {
-        let known = meetings.iter().filter(|meeting| meeting.accepted == accepted).filter_map(|meeting| {
-            let (user, listing) = (model.vocab().get(&meeting.user)?, model.vocab().get(&meeting.listing)?);
-            Some(f64::from(Metric::Cosine.score(matrix.row(user.row()), matrix.row(listing.row()))))
-        });
-        let known: Vec<f64> = known.collect();
-        (known.iter().sum::<f64>() / known.len().max(1) as f64, known.len())
+    let (input, output) = (model.input(), model.output());
+    let cosine = |from: &Matrix, a: TokenId, to: &Matrix, b: TokenId| {
+        f64::from(Metric::Cosine.score(from.row(a.row()), to.row(b.row())))
     };
-    let ((accepted, bookings), (rejected, rejections)) = (mean(true), mean(false));
-    (bookings > 0).then_some(Alike { learned_rejections, accepted, rejected, bookings, rejections })
+    let mean = |accepted: bool| {
+        let (mut inputs, mut across, mut pairs) = (0.0, 0.0, 0usize);
+        for meeting in meetings.iter().filter(|meeting| meeting.accepted == accepted) {
+            let vocab = model.vocab();
+            let (Some(user), Some(listing)) = (vocab.get(&meeting.user), vocab.get(&meeting.listing)) else { continue };
+            inputs += cosine(input, user, input, listing);
+            if let Some(output) = output {
+                across += (cosine(input, user, output, listing) + cosine(input, listing, output, user)) / 2.0;
+            }
+            pairs += 1;
+        }
+        let n = pairs.max(1) as f64;
+        (inputs / n, across / n, pairs)
+    };
+    let ((accepted, accepted_across, bookings), (rejected, rejected_across, rejections)) = (mean(true), mean(false));
+    (bookings > 0).then_some(Alike {
+        learned_rejections,
+        accepted,
+        rejected,
+        accepted_across,
+        rejected_across,
+        bookings,
+        rejections,
+    })
 }
 
 fn write(answer: &Answer<'_>, to: &mut dyn std::io::Write) -> std::io::Result<()> {
@@ -193,18 +220,25 @@ fn write(answer: &Answer<'_>, to: &mut dyn std::io::Write) -> std::io::Result<()
         grouped(answer.bookings as u64),
         grouped(answer.rejections as u64)
     )?;
-    let rows: Vec<Vec<String>> = (answer.held_out.iter())
-        .map(|alike| {
-            vec![
-                if alike.learned_rejections { "with rejections" } else { "without rejections" }.to_owned(),
-                format!("{:.4}", alike.accepted),
-                if alike.rejections > 0 { format!("{:.4}", alike.rejected) } else { "-".into() },
-                if alike.rejections > 0 { format!("{:.4}", alike.accepted - alike.rejected) } else { "-".into() },
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for alike in &answer.held_out {
+        let name = if alike.learned_rejections { "with rejections" } else { "without rejections" };
+        for (which, accepted, rejected) in [
+            ("input", alike.accepted, alike.rejected),
+            ("input to output", alike.accepted_across, alike.rejected_across),
+        ] {
+            let some = |value: f64| if alike.rejections > 0 { format!("{value:.4}") } else { "-".into() };
+            rows.push(vec![
+                name.to_owned(),
+                which.to_owned(),
+                format!("{accepted:.4}"),
+                some(rejected),
+                some(accepted - rejected),
                 format!("{} / {}", alike.bookings, alike.rejections),
-            ]
-        })
-        .collect();
-    table::write(to, &["held out: cosine", ">booked", ">rejected", ">difference", ">pairs"], &rows)?;
+            ]);
+        }
+    }
+    table::write(to, &["held out: cosine", "of", ">booked", ">rejected", ">difference", ">pairs"], &rows)?;
     writeln!(
         to,
         "wrote   {}                             Next:  vecinity neighbors {0} 'user:...'",

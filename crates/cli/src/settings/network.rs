@@ -45,10 +45,6 @@ pub(super) struct Network {
     /// basket.
     #[arg(long)]
     strictly_earlier: bool,
-    /// Fields of --metadata that are parts of the items' vectors, such as genre,title:words,price: an item without any event has a
-    /// vector of them. Values between bars, as in Action|Comedy, are several.
-    #[arg(long, value_name = "FIELD,...", value_delimiter = ',')]
-    item_features: Vec<youtube::Feature>,
     /// Words of earlier events that are looked at, the newest ones [default: 50].
     #[arg(long, value_name = "N")]
     words: Option<usize>,
@@ -97,7 +93,6 @@ impl Network {
         given.features = flags.features;
         given.example_age = flags.example_age;
         given.strictly_earlier = flags.strictly_earlier;
-        given.item_features = flags.item_features;
         given.words = flags.words;
         given.user_metadata = flags.user_metadata;
         given.tied = flags.tied;

@@ -72,7 +72,12 @@ impl File {
         };
         let mut whole = Table::try_from(profile).map_err(|error| wrong(error.to_string()))?;
         for (name, section) in &self.table {
-            let (Some(Value::Table(old)), Value::Table(new)) = (whole.get_mut(name), section) else { continue };
+            let Some(old) = whole.get_mut(name) else {
+                // What the profile does without, such as walks.
+                whole.insert(name.clone(), section.clone());
+                continue;
+            };
+            let (Value::Table(old), Value::Table(new)) = (old, section) else { continue };
             // Another family has other keys: nothing of the profile's model is left.
             let other = new.get("family").is_some_and(|family| Some(family) != old.get("family"));
             if name == "model" && other {

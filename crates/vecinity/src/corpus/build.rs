@@ -327,7 +327,7 @@ pub(super) fn fingerprint(mut hasher: blake3::Hasher, vocab: &Vocab) -> String {
 }
 
 /// From provisional to final ids for each part of the stream between two prunings.
-struct Maps {
+pub(super) struct Maps {
     /// Numbers before the end of each part, and its map in a work file; the last part is in memory.
     parts: std::vec::IntoIter<(u64, File)>,
     last: Option<Vec<u32>>,
@@ -335,7 +335,7 @@ struct Maps {
 
 impl Maps {
     /// Composes the maps from the last part backwards, one in memory at a time.
-    fn new(segments: Vec<(u64, File)>, last: Vec<u32>, folder: &Path) -> Result<Self> {
+    pub(super) fn new(segments: Vec<(u64, File)>, last: Vec<u32>, folder: &Path) -> Result<Self> {
         let mut next: Option<Vec<u32>> = None;
         let mut parts = Vec::with_capacity(segments.len());
         for (end, mut file) in segments.into_iter().rev() {
@@ -363,7 +363,7 @@ impl Maps {
 }
 
 /// Rewrites the provisional stream as final ids and sequence ends.
-fn renumber(
+pub(super) fn renumber(
     mut stream: File,
     total: u64,
     mut maps: Maps,
@@ -423,12 +423,12 @@ impl Renumbering {
 }
 
 /// A file that has no name and vanishes when it is closed.
-fn work_file(folder: &Path) -> Result<File> {
+pub(super) fn work_file(folder: &Path) -> Result<File> {
     tempfile::tempfile_in(folder).map_err(Error::io(folder, "create a work file in"))
 }
 
 /// Writes numbers in this machine's byte order; returns the bytes for hashing.
-fn write_numbers(file: &mut impl Write, folder: &Path, numbers: &[u32]) -> Result<Vec<u8>> {
+pub(super) fn write_numbers(file: &mut impl Write, folder: &Path, numbers: &[u32]) -> Result<Vec<u8>> {
     let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
     file.write_all(&bytes).map_err(Error::io(folder, "write a work file in"))?;
     Ok(bytes)

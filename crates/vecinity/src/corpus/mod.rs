@@ -8,6 +8,7 @@
 //! | `phrases` | tokens that belong together become one |
 //! | `count` | tokens to provisional ids, in parallel, in bounded memory |
 //! | `build` | the whole pass; final ids by falling count |
+//! | `spool` | sequences that are made instead of read |
 //! | `lists` | the same for sequences that are in memory |
 //!
 //! Nothing is parsed twice: while tokens are counted, their provisional ids are written to a work
@@ -21,6 +22,7 @@ mod count;
 mod lists;
 mod phrases;
 mod source;
+mod spool;
 mod text;
 mod tokens;
 
@@ -28,6 +30,7 @@ pub use build::{Options, Report, read};
 pub use lists::Lists;
 pub use phrases::{Learning, Phrase, Phrases};
 pub use source::{Source, expand, unpack};
+pub use spool::Spool;
 pub use text::BadUtf8;
 pub use tokens::Tokens;
 

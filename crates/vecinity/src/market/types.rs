@@ -43,12 +43,38 @@ impl TypeRules {
     /// [`Error::Io`], or [`Error::Input`] with the line of the first mistake.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path, "read"))?;
-        toml::from_str(&text).map_err(|error| {
+        Self::parse(&text, path)
+    }
+
+    /// As [`TypeRules::read`], from a text.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with the line of the first mistake.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() as u64 + 1);
             let place = Place { path: path.to_owned(), line, byte: None };
             let advice = "expected tables [[listing]] and [[user]] with column, and edges or quantiles for numbers";
             Error::input(place, error.message().to_owned(), advice)
         })
+    }
+}
+
+impl std::fmt::Display for TypeRules {
+    /// A line a side: columns, and the edges of their ranges.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let side = |features: &[Feature]| {
+            let shown = features.iter().map(|feature| {
+                let edges: Vec<String> = feature.edges.iter().map(ToString::to_string).collect();
+                match feature.quantiles {
+                    Some(ranges) => format!("{} in {ranges} ranges", feature.column),
+                    None if edges.is_empty() => feature.column.clone(),
+                    None => format!("{} at {}", feature.column, edges.join(" ")),
+                }
+            });
+            shown.collect::<Vec<_>>().join(" · ")
+        };
+        write!(f, "of users: {}\nof listings: {}", side(&self.user), side(&self.listing))
     }
 }
 
@@ -136,6 +162,18 @@ impl<'a> Types<'a> {
             ));
         }
         Ok(Self { listings, users, listing, user, means })
+    }
+
+    /// The rules as they are applied: quantiles are edges now.
+    #[must_use]
+    pub fn rules(&self) -> TypeRules {
+        let feature = |part: &Part| Feature {
+            column: part.name.clone(),
+            edges: part.edges.clone().unwrap_or_default(),
+            quantiles: None,
+        };
+        let all = |parts: &[Part]| parts.iter().map(feature).collect();
+        TypeRules { listing: all(&self.listing), user: all(&self.user) }
     }
 
     /// The type of a listing; nothing if the table does not have it.
@@ -329,6 +367,10 @@ mod tests {
         let (listings, users) = (table("id,room,price\na,flat,40\nb,room,100\n"), table("id,country\nu,NL\n"));
         let rules: TypeRules = toml::from_str(RULES).unwrap();
         let types = Types::new(&rules, &listings, &users).unwrap();
+        assert_eq!(
+            types.rules().to_string(),
+            "of users: country · bookings at 1 · mean:price at 100\nof listings: room · price at 50 100"
+        );
         let all = types.meetings(&log(), "booked", Some("rejected")).unwrap();
         let shown: Vec<String> = all.iter().map(|m| format!("{} {} {}", m.user, m.listing, m.accepted)).collect();
         // The median of the prices is 100; the mean of what was booked is 40 from the first booking on.

@@ -106,10 +106,12 @@ impl Model {
             .collect();
         let model = NewModel {
             tower: self.tower.as_ref(),
+            parts: self.parts.as_ref(),
             config: self.config.as_ref(),
             origin: self.manifest.origin.clone(),
             recipe: self.recipe.as_ref().map(|recipe| (recipe, blended.as_slice())),
             metrics: self.metrics.as_ref(),
+            types: self.types.clone().unwrap_or_default(),
             skipped: text(SKIPPED)?,
             training: text(TRAINING)?,
             ..NewModel::imported(larger, "")

@@ -4,9 +4,15 @@ use super::Model;
 use crate::baselines::Sparse;
 use crate::embeddings::{Embeddings, Matrix};
 use crate::error::{Error, Result};
+use crate::index::{Exact, Metric};
 use crate::metadata::Metadata;
+use crate::models::eges::Parts;
 use crate::models::{ModelConfig, Tower};
 use crate::vocab::Vocab;
+use vecinity_kernel::vector::axpy;
+
+/// Of how many known items the output vector of a new one is the mean.
+const NEAREST: usize = 10;
 
 /// An item that is added to a model, or takes the place of one that was.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +66,8 @@ impl Model {
             embeddings: Embeddings::new(vocab, input, output)?.with_metadata(metadata),
             recipe: self.recipe.clone(),
             tower,
+            parts: self.parts.clone(),
+            types: self.types.clone(),
             blended,
             metrics: self.metrics.clone(),
             // Of the first rows; those behind them are looked at, all of them.
@@ -68,10 +76,11 @@ impl Model {
     }
 
     /// The items of a file that the model does not know, with vectors of what is known of them, and how many of them have none:
-    /// for networks that were trained with `item_features`. The bias of a new item is the mean of the rarest tenth.
+    /// for models that were trained with `item_features`. The bias of a new item of a network is the mean of the rarest tenth; the
+    /// output vector of one without a network is the mean of those of the ten items whose input vectors are nearest.
     ///
     /// # Errors
-    /// [`Error::Data`] if the model is no such network.
+    /// [`Error::Data`] if the model is no such model.
     pub fn unseen(&self, metadata: &Metadata) -> Result<(Vec<Added>, usize)> {
         let maker = self.maker()?;
         let new = metadata.ids().filter(|id| self.embeddings.vocab().get(id).is_none());
@@ -86,15 +95,20 @@ impl Model {
         Ok((added, without))
     }
 
-    /// An item with a vector of what is known of it, as [`Model::unseen`] makes them; `None` if the network knows nothing of that.
+    /// An item with a vector of what is known of it, as [`Model::unseen`] makes them; `None` if the model knows nothing of that.
     ///
     /// # Errors
-    /// [`Error::Data`] if the model is no network that was trained with `item_features`.
+    /// [`Error::Data`] if the model was not trained with `item_features`.
     pub fn item_of_fields(&self, id: &str, fields: Vec<(String, String)>) -> Result<Option<Added>> {
         Ok(self.maker()?.item(id, fields))
     }
 
     fn maker(&self) -> Result<Maker<'_>> {
+        if let Some(parts) = &self.parts {
+            let input = self.embeddings.input();
+            let nearest = Exact::new(input.as_slice(), input.dim(), Metric::Cosine);
+            return Ok(Maker::Parts { parts, nearest, output: self.embeddings.output() });
+        }
         let advice = "train with --item-features, or name the place of the items: --place";
         let no = |what: &str| Error::data(what, advice);
         let tower = self.tower.as_ref().filter(|tower| tower.schema().item_names().next().is_some());
@@ -107,7 +121,7 @@ impl Model {
                 (output.rows().saturating_sub(rarest)..output.rows()).map(|row| output.row(row)[output.dim() - 1]);
             biases.sum::<f32>() / rarest as f32
         });
-        Ok(Maker { tower, dim: output.dim(), bias })
+        Ok(Maker::Network { tower, dim: output.dim(), bias })
     }
 
     fn network(&self) -> Result<&crate::models::youtube::Config> {
@@ -119,21 +133,44 @@ impl Model {
 }
 
 /// What makes vectors of fields.
-struct Maker<'a> {
-    tower: &'a Tower,
-    dim: usize,
-    /// That of a new item, if items have one.
-    bias: Option<f32>,
+enum Maker<'a> {
+    Network {
+        tower: &'a Tower,
+        dim: usize,
+        /// That of a new item, if items have one.
+        bias: Option<f32>,
+    },
+    Parts {
+        parts: &'a Parts,
+        /// Over the input matrix.
+        nearest: Exact<'a>,
+        output: Option<&'a Matrix>,
+    },
 }
 
 impl Maker<'_> {
     fn item(&self, id: &str, fields: Vec<(String, String)>) -> Option<Added> {
         let value = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str());
-        let mut output = self.tower.new_item(&value)?;
-        if let (Some(last), Some(bias)) = (output.last_mut(), self.bias) {
-            *last = bias;
-        }
-        Some(Added { id: id.to_owned(), input: vec![0.0; self.dim], output, fields })
+        let (input, output) = match self {
+            Self::Network { tower, dim, bias } => {
+                let mut output = tower.new_item(&value)?;
+                if let (Some(last), Some(bias)) = (output.last_mut(), bias) {
+                    *last = *bias;
+                }
+                (vec![0.0; *dim], output)
+            }
+            Self::Parts { parts, nearest, output } => {
+                let input = parts.new_item(&value)?;
+                let mut mean = vec![0.0; input.len()];
+                if let Some(output) = output {
+                    let hits = nearest.nearest(&input, NEAREST, &[]);
+                    let share = 1.0 / hits.len().max(1) as f32;
+                    hits.iter().for_each(|hit| axpy(share, output.row(hit.id.row()), &mut mean));
+                }
+                (input, mean)
+            }
+        };
+        Some(Added { id: id.to_owned(), input, output, fields })
     }
 }
 

@@ -8,11 +8,13 @@
 //!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
 //!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
 //!   tower.safetensors    the network that makes user vectors (`pools`, `layer0.weight`, `layer0.bias`, ...), if it has one
-//!   features.json        what the network reads beside histories: columns with their values, if it reads any
+//!   parts.safetensors    what makes vectors of new items: `values` F32 [rows, dim], `weights` F32 [1, fields], if it learned that
+//!   features.json        what it reads beside histories, or of the items: columns with their values, if it reads any
 //!   recipe.json          how it is asked for recommendations, chosen by validation
 //!   blend.safetensors    the item-to-item tables of the recipe that training chose, from number 0: `ends0` U64 [n], `columns0` U32, `values0` F32
 //!   metrics.json         figures on held-out data: the model, the baselines, all recipes tried
 //!   metadata.jsonl       titles and fields, if given
+//!   types.toml           how fields become types of users and listings, in models of types
 //!   skipped.jsonl        rows of the data that could not be read, an object a line
 //!   training.jsonl       progress of the run, an object a line
 //!   index/               indexes for large catalogues, if they were built: neighbors/, recommend/, with checksums of their own
@@ -43,6 +45,7 @@ use crate::embeddings::{Embeddings, Matrix};
 use crate::error::{Error, Place, Result, shown};
 use crate::index::Metric;
 use crate::metadata::Metadata;
+use crate::models::eges::Parts;
 use crate::models::youtube::{Context, Schema};
 use crate::models::{ModelConfig, Tower};
 use crate::recommend::{MetricsFile, Pair, Recipe, Recommender};
@@ -57,11 +60,13 @@ pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const VOCAB: &str = "vocab.safetensors";
 pub(crate) const VECTORS: &str = "vectors.safetensors";
 pub(crate) const TOWER: &str = "tower.safetensors";
+pub(crate) const PARTS: &str = "parts.safetensors";
 pub(crate) const FEATURES: &str = "features.json";
 pub(crate) const METADATA: &str = "metadata.jsonl";
 pub(crate) const RECIPE: &str = "recipe.json";
 pub(crate) const BLEND: &str = "blend.safetensors";
 pub(crate) const METRICS: &str = "metrics.json";
+pub(crate) const TYPES: &str = "types.toml";
 pub(crate) const SKIPPED: &str = "skipped.jsonl";
 /// The log of the run.
 pub const TRAINING: &str = "training.jsonl";
@@ -83,6 +88,10 @@ pub struct Model {
     pub recipe: Option<Recipe>,
     /// The network that makes user vectors, if the model has one.
     pub tower: Option<Tower>,
+    /// What makes vectors of new items of their fields, if the model learned that without a network.
+    pub parts: Option<Parts>,
+    /// How fields become types, as TOML, if its tokens are types.
+    pub types: Option<String>,
     /// The tables of the recipe's blend in its order, by rows of the vocabulary.
     pub blended: Vec<Sparse>,
     /// How good it is, if that was measured, and all recipes that were tried.
@@ -117,8 +126,11 @@ impl Model {
             .with_metadata(metadata);
         let has = |name: &str| manifest.files.contains_key(name).then(|| path.join(name));
         let schema = has(FEATURES).map(|file| read_json(&file)).transpose()?.unwrap_or_default();
+        let parts = has(PARTS).map(|file| read_parts(&file, &schema, embeddings.dim())).transpose()?;
         let tower =
             has(TOWER).map(|file| read_tower(&file, config.as_ref(), schema, embeddings.input())).transpose()?;
+        let read = |file: PathBuf| std::fs::read_to_string(&file).map_err(Error::io(file, "read"));
+        let types = has(TYPES).map(read).transpose()?;
         let recipe: Option<Recipe> = has(RECIPE).map(|file| read_json(&file)).transpose()?;
         let metrics: Option<MetricsFile> = has(METRICS).map(|file| read_json(&file)).transpose()?;
         let tables = places(recipe.as_ref(), metrics.as_ref());
@@ -126,7 +138,7 @@ impl Model {
             has(BLEND).filter(|_| !tables.is_empty()).map(|file| read_blend(&file, &tables, embeddings.len()));
         let blended = blended.transpose()?.unwrap_or_default();
         let (path, indexes) = (path.to_owned(), indexes::Indexes::default());
-        Ok(Self { path, manifest, config, embeddings, tower, recipe, blended, metrics, indexes })
+        Ok(Self { path, manifest, config, embeddings, tower, parts, types, recipe, blended, metrics, indexes })
     }
 
     /// What is known of a user beside the history, as the network reads it; `None` if the model reads histories alone.
@@ -296,6 +308,16 @@ fn read_tower(path: &Path, config: Option<&Config>, schema: Schema, input: &Matr
         Error::Data { what, .. } => damaged(what),
         other => other,
     })
+}
+
+fn read_parts(path: &Path, schema: &Schema, dim: usize) -> Result<Parts> {
+    let tensors = Tensors::open(path)?;
+    let damaged = |what: String| Error::model(path, what, "the model is damaged: train it again");
+    let table = tensors.matrix("values")?;
+    if table.dim() != dim {
+        return Err(damaged(format!("parts of {} values, vectors of {dim}", table.dim())));
+    }
+    Parts::new(schema.clone(), table, tensors.matrix("weights")?).map_err(|error| damaged(error.to_string()))
 }
 
 fn read_vocab(path: &Path) -> Result<Vocab> {

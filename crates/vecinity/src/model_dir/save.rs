@@ -2,8 +2,8 @@
 
 use super::manifest::{Entry, FORMAT, Manifest, Origin, Outputs, sum_line};
 use super::{
-    BLEND, CONFIG, FEATURES, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, README, RECIPE, REPORT, SKIPPED, TOWER,
-    TRAINING, VECTORS, VOCAB, blend_names, name_of,
+    BLEND, CONFIG, FEATURES, MANIFEST, MANIFEST_SUM, METADATA, METRICS, Model, PARTS, README, RECIPE, REPORT, SKIPPED,
+    TOWER, TRAINING, TYPES, VECTORS, VOCAB, blend_names, name_of,
 };
 use crate::baselines::Sparse;
 use crate::checksum;
@@ -12,6 +12,7 @@ use crate::embeddings::Embeddings;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::models::Tower;
+use crate::models::eges::Parts;
 use crate::publish::{self, Staging};
 use crate::recommend::{MetricsFile, Recipe};
 use crate::report::{self, Subject};
@@ -33,6 +34,8 @@ pub struct NewModel<'a> {
     pub output: Option<(Outputs, Values<'a>)>,
     /// The network that makes user vectors, if the model has one.
     pub tower: Option<&'a Tower>,
+    /// What makes vectors of new items of their fields, if the model learned that without a network.
+    pub parts: Option<&'a Parts>,
     /// Titles and fields.
     pub metadata: Option<&'a Metadata>,
     /// The settings of the run.
@@ -43,6 +46,8 @@ pub struct NewModel<'a> {
     pub recipe: Option<(&'a Recipe, &'a [Sparse])>,
     /// How good it is.
     pub metrics: Option<&'a MetricsFile>,
+    /// How fields become types, as TOML, if the tokens are types.
+    pub types: String,
     /// Rows of the data that could not be read, an object a line.
     pub skipped: String,
     /// Progress of the run, an object a line.
@@ -59,11 +64,13 @@ impl<'a> NewModel<'a> {
             input: Values::Rows(&trained.input),
             output: Some((outputs, Values::Rows(&trained.output))),
             tower: None,
+            parts: None,
             metadata: None,
             config: None,
             origin,
             recipe: None,
             metrics: None,
+            types: String::new(),
             skipped: String::new(),
             training: String::new(),
         }
@@ -77,11 +84,13 @@ impl<'a> NewModel<'a> {
             input: Values::Matrix(embeddings.input()),
             output: embeddings.output().map(|matrix| (Outputs::Tokens, Values::Matrix(matrix))),
             tower: None,
+            parts: None,
             metadata: embeddings.metadata(),
             config: None,
             origin: Origin::Imported { format: format.to_owned() },
             recipe: None,
             metrics: None,
+            types: String::new(),
             skipped: String::new(),
             training: String::new(),
         }
@@ -124,10 +133,15 @@ impl<'a> NewModel<'a> {
             let tensors: Vec<(&str, Values<'_>)> =
                 parameters.iter().map(|(name, matrix)| (name.as_str(), Values::Matrix(matrix))).collect();
             add(TOWER, &mut |mut to| tensors::write(&mut to, path, &tensors))?;
-            if !tower.schema().is_empty() {
-                let json = serde_json::to_vec_pretty(tower.schema()).map_err(|e| Error::io(path, "write")(e.into()))?;
-                add(FEATURES, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
-            }
+        }
+        if let Some(parts) = self.parts {
+            let tensors = [("values", Values::Matrix(parts.table())), ("weights", Values::Matrix(parts.weights()))];
+            add(PARTS, &mut |mut to| tensors::write(&mut to, path, &tensors))?;
+        }
+        let schema = self.tower.map(Tower::schema).or(self.parts.map(Parts::schema));
+        if let Some(schema) = schema.filter(|schema| !schema.is_empty()) {
+            let json = serde_json::to_vec_pretty(schema).map_err(|e| Error::io(path, "write")(e.into()))?;
+            add(FEATURES, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
         }
         if let Some(config) = self.config {
             add(CONFIG, &mut |to| to.write_all(config.to_toml().as_bytes()).map_err(Error::io(path, "write")))?;
@@ -156,7 +170,7 @@ impl<'a> NewModel<'a> {
             let json = serde_json::to_vec_pretty(metrics).map_err(|e| Error::io(path, "write")(e.into()))?;
             add(METRICS, &mut |to| to.write_all(&json).map_err(Error::io(path, "write")))?;
         }
-        for (name, lines) in [(SKIPPED, &self.skipped), (TRAINING, &self.training)] {
+        for (name, lines) in [(TYPES, &self.types), (SKIPPED, &self.skipped), (TRAINING, &self.training)] {
             if !lines.is_empty() {
                 add(name, &mut |to| to.write_all(lines.as_bytes()).map_err(Error::io(path, "write")))?;
             }

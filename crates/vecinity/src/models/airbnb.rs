@@ -14,6 +14,7 @@
 //! clicks against the booked listing, the rejected ones and the market negatives, which the clicks of a tile share.
 //! A negative of another market than the click's is taken out of the block.
 
+use super::Apart;
 use super::word2vec::{self, Word2vec};
 use crate::corpus::Corpus;
 use crate::error::{Error, Result};
@@ -36,10 +37,17 @@ pub struct Config {
     pub local_negatives: usize,
     /// Learn rejected listings as negatives of the clicks of their session.
     pub reject: bool,
+    /// For how many negatives a rejection stands, above 0 to 100.
+    #[serde(skip_serializing_if = "is_one")]
+    pub reject_weight: f32,
     /// How often sessions with a goal are learned in an epoch, 1 to 100.
     pub oversample: u32,
     /// Skip-gram, to which all that is added.
     pub plain: word2vec::Config,
+}
+
+fn is_one(weight: &f32) -> bool {
+    *weight == 1.0
 }
 
 impl Default for Config {
@@ -48,6 +56,7 @@ impl Default for Config {
             global_context: true,
             local_negatives: 5,
             reject: true,
+            reject_weight: 1.0,
             oversample: 1,
             plain: word2vec::Config::default(),
         }
@@ -66,7 +75,10 @@ impl Config {
             parts.push(format!("{} negatives of the market", self.local_negatives));
         }
         if self.reject {
-            parts.push("rejections".to_owned());
+            match self.reject_weight {
+                1.0 => parts.push("rejections".to_owned()),
+                weight => parts.push(format!("rejections that weigh {weight}")),
+            }
         }
         if self.oversample > 1 {
             parts.push(format!("sessions with a goal {} times", self.oversample));
@@ -97,6 +109,9 @@ impl<'c> Airbnb<'c> {
         }
         if config.local_negatives > 100 {
             return Err(Error::setting("local_negatives", config.local_negatives, "0 to 100"));
+        }
+        if !(config.reject_weight > 0.0 && config.reject_weight <= 100.0) {
+            return Err(Error::setting("reject_weight", config.reject_weight, "above 0, at most 100"));
         }
         if !(1..=100).contains(&config.oversample) {
             return Err(Error::setting("oversample", config.oversample, "1 to 100"));
@@ -165,11 +180,17 @@ impl Model for Airbnb<'_> {
     type Scratch = Scratch;
 
     fn train(&self, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
+        self.train_apart(sequence, sequence, step, scratch);
+    }
+}
+
+impl Apart for Airbnb<'_> {
+    fn train_apart(&self, inputs: &[u32], sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
         let times = if step.goal.is_some() { self.config.oversample } else { 1 };
         for _ in 0..times {
-            self.plain.train(sequence, step, &mut scratch.plain);
-            for tile in sequence.chunks(TILE) {
-                self.train_tile(tile, step, scratch);
+            self.plain.train_apart(inputs, sequence, step, &mut scratch.plain);
+            for (inputs, clicks) in inputs.chunks(TILE).zip(sequence.chunks(TILE)) {
+                self.train_tile(inputs, clicks, step, scratch);
             }
         }
     }
@@ -177,7 +198,9 @@ impl Model for Airbnb<'_> {
 
 impl Airbnb<'_> {
     /// Some clicks of a session against its goal, its rejections and their markets.
-    fn train_tile(&self, clicks: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
+    ///
+    /// * `inputs`: their rows of the input table.
+    fn train_tile(&self, inputs: &[u32], clicks: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
         let Scratch { candidates, labels, .. } = scratch;
         candidates.clear();
         candidates.extend(step.goal.filter(|_| self.config.global_context));
@@ -202,8 +225,13 @@ impl Airbnb<'_> {
         labels.clear();
         labels.resize(candidates.len(), 0.0);
         labels[..goals].fill(1.0);
-        let mut bound = step.block.bind(Rows::new(step.input, clicks), Rows::new(step.output, candidates));
+        let mut bound = step.block.bind(Rows::new(step.input, inputs), Rows::new(step.output, candidates));
         bound.score(Labels::Each(labels), step.rate, None);
+        if self.config.reject_weight != 1.0 {
+            for i in 0..clicks.len() {
+                (goals..told).for_each(|j| bound.scale(i, j, self.config.reject_weight));
+            }
+        }
         if let Some(markets) = &self.markets {
             for (i, &click) in clicks.iter().enumerate() {
                 for (j, &token) in candidates.iter().enumerate().skip(told) {
@@ -224,3 +252,6 @@ impl Airbnb<'_> {
         bound.update();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 //! May import: `deep`, `eval`, `histories`, `train`, `corpus`, `vocab`, `embeddings`, `rng`, `error`.
 
 pub mod airbnb;
+pub mod eges;
 pub mod item2vec;
 pub mod word2vec;
 pub mod youtube;
@@ -15,7 +16,8 @@ pub use youtube::{Asker, Tower, User};
 use crate::corpus::Corpus;
 use crate::embeddings::Matrix;
 use crate::error::{Error, Result};
-use crate::train::{Checkpoint, Control, Progress, Settings, Trained, fit};
+use crate::train::{Checkpoint, Control, Model, Progress, Settings, Step, Trained, fit};
+use eges::{Eges, Parts};
 use vecinity_kernel::SharedRows;
 
 /// Which model, with the settings of its own.
@@ -59,6 +61,16 @@ pub struct Fitted {
     pub trained: Trained,
     /// What makes user vectors, if they are no sums of input rows.
     pub tower: Option<Tower>,
+    /// What makes vectors of new items of their fields, if it learned that.
+    pub parts: Option<Parts>,
+}
+
+/// A model whose inputs need not be the rows of its tokens.
+pub trait Apart: Model {
+    /// As [`Model::train`] for inputs that have rows of their own.
+    ///
+    /// * `inputs`: the row of [`Step::input`] that stands for each token of `sequence`.
+    fn train_apart(&self, inputs: &[u32], sequence: &[u32], step: &mut Step<'_>, scratch: &mut Self::Scratch);
 }
 
 impl ModelConfig {
@@ -109,8 +121,12 @@ impl ModelConfig {
     /// Which fields of the items are parts of their vectors.
     #[must_use]
     pub fn reads_of_items(&self) -> Vec<&str> {
-        let Self::Youtube(config) = self else { return Vec::new() };
-        config.item_features.iter().map(|feature| feature.name.as_str()).collect()
+        let features = match self {
+            Self::Word2vec(config) | Self::Airbnb(airbnb::Config { plain: config, .. }) => &config.item_features,
+            Self::Youtube(config) => &config.item_features,
+            Self::Item2vec(_) => return Vec::new(),
+        };
+        features.iter().map(|feature| feature.name.as_str()).collect()
     }
 
     /// The tower of a model trained on this corpus, from its input table and the parameters in the order of
@@ -156,26 +172,58 @@ impl ModelConfig {
         from: Option<Checkpoint>,
         observe: &mut dyn FnMut(&Progress) -> Control,
         save: &mut dyn FnMut(&Checkpoint) -> Result<()>,
-        mut epoch: Option<EndOfEpoch<'_>>,
+        epoch: Option<EndOfEpoch<'_>>,
     ) -> Result<Fitted> {
-        let wanted = epoch.is_some();
-        let mut each = |number: u32, state: &Checkpoint| match &mut epoch {
-            Some(epoch) => epoch(number, Behind { input: &state.input, output: &state.output, tower: None }),
-            None => Ok(true),
+        let run = Run { corpus, settings, from, observe, save, epoch };
+        match self {
+            Self::Word2vec(config) => run.apart(word2vec::Word2vec::new(config, corpus.vocab())?, config),
+            Self::Airbnb(config) => run.apart(airbnb::Airbnb::new(config, corpus)?, &config.plain),
+            Self::Item2vec(config) => run.plain(&item2vec::Item2vec::new(config, corpus.vocab())?),
+            Self::Youtube(config) => {
+                let Run { from, observe, save, epoch, .. } = run;
+                youtube::fit_corpus(config, corpus, settings, from, observe, save, epoch)
+            }
+        }
+    }
+}
+
+/// What a training is given.
+struct Run<'a, 'e> {
+    corpus: &'a Corpus,
+    settings: &'a Settings,
+    from: Option<Checkpoint>,
+    observe: &'a mut dyn FnMut(&Progress) -> Control,
+    save: &'a mut dyn FnMut(&Checkpoint) -> Result<()>,
+    epoch: Option<EndOfEpoch<'e>>,
+}
+
+impl Run<'_, '_> {
+    /// A model whose input table is what it is asked by.
+    fn plain<M: Model>(self, model: &M) -> Result<Fitted> {
+        let trained = self.fit(model, &|_| Ok(None))?;
+        Ok(Fitted { trained, tower: None, parts: None })
+    }
+
+    /// The same, or over vectors that are made of what is known of the items.
+    fn apart<M: Apart>(self, model: M, config: &word2vec::Config) -> Result<Fitted> {
+        if config.item_features.is_empty() {
+            return self.plain(&model);
+        }
+        let schema = youtube::Schema::of_items(&config.item_features, self.corpus.side())?;
+        let model = Eges::new(model, schema, config.item_weights, self.corpus);
+        let trained = self.fit(&model, &|state| model.completed(&state.input, &state.more).map(Some))?;
+        model.finish(trained)
+    }
+
+    /// * `made`: the input table that the model is asked by behind an epoch, if it is not the one in training.
+    fn fit<M: Model>(mut self, model: &M, made: &dyn Fn(&Checkpoint) -> Result<Option<SharedRows>>) -> Result<Trained> {
+        let wanted = self.epoch.is_some();
+        let mut each = |number: u32, state: &Checkpoint| {
+            let Some(epoch) = &mut self.epoch else { return Ok(true) };
+            let made = made(state)?;
+            epoch(number, Behind { input: made.as_ref().unwrap_or(&state.input), output: &state.output, tower: None })
         };
         let tables: Option<crate::train::EndOfEpoch<'_>> = if wanted { Some(&mut each) } else { None };
-        let trained = match self {
-            Self::Word2vec(config) => {
-                fit(&word2vec::Word2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, tables)
-            }
-            Self::Airbnb(config) => {
-                fit(&airbnb::Airbnb::new(config, corpus)?, corpus, settings, from, observe, save, tables)
-            }
-            Self::Item2vec(config) => {
-                fit(&item2vec::Item2vec::new(config, corpus.vocab())?, corpus, settings, from, observe, save, tables)
-            }
-            Self::Youtube(config) => return youtube::fit_corpus(config, corpus, settings, from, observe, save, epoch),
-        }?;
-        Ok(Fitted { trained, tower: None })
+        fit(model, self.corpus, self.settings, self.from, self.observe, self.save, tables)
     }
 }

@@ -10,6 +10,8 @@
 //! `wide` goes on: three noise tokens of a window stand for five, each with the weight 5/3, so that the
 //! expected gradient stays that of word2vec.c. CBOW has one input a window: nothing to share.
 
+use super::Apart;
+use super::youtube::Feature;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::train::{Huffman, Model, Noise, Step};
@@ -69,6 +71,17 @@ pub enum CbowGradient {
     True,
 }
 
+/// How much each part of an item's vector counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weights {
+    /// All the same: GES.
+    #[default]
+    Equal,
+    /// As training finds, for each item on its own: EGES.
+    Learned,
+}
+
 /// Settings of word2vec.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -91,6 +104,16 @@ pub struct Config {
     pub noise_sharing: Sharing,
     /// What a context word of CBOW receives.
     pub cbow_gradient: CbowGradient,
+    /// Fields of the items that are parts of their input vectors ([`eges`](super::eges)).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub item_features: Vec<Feature>,
+    /// How much each of them counts.
+    #[serde(skip_serializing_if = "is_equal")]
+    pub item_weights: Weights,
+}
+
+fn is_equal(weights: &Weights) -> bool {
+    *weights == Weights::Equal
 }
 
 impl Default for Config {
@@ -105,6 +128,8 @@ impl Default for Config {
             noise_exponent: 0.75,
             noise_sharing: Sharing::default(),
             cbow_gradient: CbowGradient::default(),
+            item_features: Vec::new(),
+            item_weights: Weights::default(),
         }
     }
 }
@@ -210,12 +235,12 @@ impl Scratch {
     /// Finds the context of position `at`; there is none in a sequence of one token, and none before the
     /// first token if only what comes before counts.
     #[inline]
-    fn has_context(&mut self, sequence: &[u32], at: usize, directed: bool) -> bool {
-        let (from, to) = (at.saturating_sub(self.reach[at]), (at + self.reach[at] + 1).min(sequence.len()));
+    fn has_context(&mut self, inputs: &[u32], at: usize, directed: bool) -> bool {
+        let (from, to) = (at.saturating_sub(self.reach[at]), (at + self.reach[at] + 1).min(inputs.len()));
         self.context.clear();
-        self.context.extend_from_slice(&sequence[from..at]);
+        self.context.extend_from_slice(&inputs[from..at]);
         if !directed {
-            self.context.extend_from_slice(&sequence[at + 1..to]);
+            self.context.extend_from_slice(&inputs[at + 1..to]);
         }
         !self.context.is_empty()
     }
@@ -236,16 +261,24 @@ impl Model for Word2vec {
     }
 
     fn train(&self, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
+        self.train_apart(sequence, sequence, step, scratch);
+    }
+}
+
+impl Apart for Word2vec {
+    fn train_apart(&self, inputs: &[u32], sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
         scratch.draw_windows(sequence.len(), &self.config, &mut step.rng);
         match (self.config.model, &self.candidates) {
             (Architecture::SkipGram, Candidates::Noise(noise)) if self.config.noise_sharing == Sharing::Pair => {
-                self.skip_gram_pairs(noise, sequence, step, scratch);
+                self.skip_gram_pairs(noise, inputs, sequence, step, scratch);
             }
             (Architecture::SkipGram, Candidates::Noise(noise)) => {
-                self.skip_gram_windows(noise, sequence, step, scratch);
+                self.skip_gram_windows(noise, inputs, sequence, step, scratch);
             }
-            (Architecture::SkipGram, Candidates::Tree(tree)) => self.skip_gram_tree(tree, sequence, step, scratch),
-            (Architecture::Cbow, candidates) => self.cbow(candidates, sequence, step, scratch),
+            (Architecture::SkipGram, Candidates::Tree(tree)) => {
+                self.skip_gram_tree(tree, inputs, sequence, step, scratch);
+            }
+            (Architecture::Cbow, candidates) => self.cbow(candidates, inputs, sequence, step, scratch),
         }
     }
 }
@@ -253,8 +286,8 @@ impl Model for Word2vec {
 impl Word2vec {
     /// Names the rows that position `at` will need, and have not been needed before.
     #[inline]
-    fn expect(&self, sequence: &[u32], at: usize, noise: &Drawn, step: &mut Step<'_>) {
-        if let Some(&entering) = sequence.get(at + self.config.window) {
+    fn expect(&self, inputs: &[u32], sequence: &[u32], at: usize, noise: &Drawn, step: &mut Step<'_>) {
+        if let Some(&entering) = inputs.get(at + self.config.window) {
             step.block.expect(step.input, entering);
         }
         if let Some(&centre) = sequence.get(at) {
@@ -267,8 +300,8 @@ impl Word2vec {
 
     /// As `expect`, where the outputs are nodes of a tree.
     #[inline]
-    fn expect_path(&self, tree: &Huffman, sequence: &[u32], at: usize, step: &mut Step<'_>) {
-        if let Some(&entering) = sequence.get(at + self.config.window) {
+    fn expect_path(&self, tree: &Huffman, inputs: &[u32], sequence: &[u32], at: usize, step: &mut Step<'_>) {
+        if let Some(&entering) = inputs.get(at + self.config.window) {
             step.block.expect(step.input, entering);
         }
         if let Some(&next) = sequence.get(at) {
@@ -287,16 +320,23 @@ impl Word2vec {
         to.extend(noise.iter().filter(|&&token| token != centre));
     }
 
-    fn skip_gram_windows(&self, noise: &Noise, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
+    fn skip_gram_windows(
+        &self,
+        noise: &Noise,
+        inputs: &[u32],
+        sequence: &[u32],
+        step: &mut Step<'_>,
+        scratch: &mut Scratch,
+    ) {
         for (at, &centre) in sequence.iter().enumerate() {
             scratch.noise.reach(at, sequence.len(), self.drawn, noise, &mut step.rng);
-            self.expect(sequence, at + AHEAD, &scratch.noise, step);
-            if !scratch.has_context(sequence, at, self.config.directed) {
+            self.expect(inputs, sequence, at + AHEAD, &scratch.noise, step);
+            if !scratch.has_context(inputs, at, self.config.directed) {
                 continue;
             }
             Self::candidates(centre, scratch.noise.of(at), &mut scratch.candidates);
-            let inputs = Rows::new(step.input, &scratch.context);
-            let mut bound = step.block.bind(inputs, Rows::new(step.output, &scratch.candidates));
+            let rows = Rows::new(step.input, &scratch.context);
+            let mut bound = step.block.bind(rows, Rows::new(step.output, &scratch.candidates));
             bound.train(Labels::FirstThenNoise(self.weight), step.rate);
             if step.loss.is_due() {
                 let (m, n) = (scratch.context.len(), scratch.candidates.len());
@@ -305,16 +345,23 @@ impl Word2vec {
         }
     }
 
-    fn skip_gram_pairs(&self, noise: &Noise, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
+    fn skip_gram_pairs(
+        &self,
+        noise: &Noise,
+        inputs: &[u32],
+        sequence: &[u32],
+        step: &mut Step<'_>,
+        scratch: &mut Scratch,
+    ) {
         for (at, &centre) in sequence.iter().enumerate() {
-            if !scratch.has_context(sequence, at, self.config.directed) {
+            if !scratch.has_context(inputs, at, self.config.directed) {
                 continue;
             }
             for i in 0..scratch.context.len() {
                 scratch.noise.draw(self.drawn, noise, &mut step.rng);
                 Self::candidates(centre, &scratch.noise.tokens, &mut scratch.candidates);
-                let inputs = Rows::new(step.input, &scratch.context[i..=i]);
-                let mut bound = step.block.bind(inputs, Rows::new(step.output, &scratch.candidates));
+                let rows = Rows::new(step.input, &scratch.context[i..=i]);
+                let mut bound = step.block.bind(rows, Rows::new(step.output, &scratch.candidates));
                 bound.train(Labels::FirstIsTrue, step.rate);
                 if step.loss.is_due() {
                     step.loss.add(&bound, 1, scratch.candidates.len(), step.rate, |_| 1.0, 1.0);
@@ -324,15 +371,22 @@ impl Word2vec {
     }
 
     /// Hierarchical softmax: the path of the centre is shared by its whole window by nature.
-    fn skip_gram_tree(&self, tree: &Huffman, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
+    fn skip_gram_tree(
+        &self,
+        tree: &Huffman,
+        inputs: &[u32],
+        sequence: &[u32],
+        step: &mut Step<'_>,
+        scratch: &mut Scratch,
+    ) {
         for (at, &centre) in sequence.iter().enumerate() {
-            self.expect_path(tree, sequence, at + AHEAD, step);
-            if !scratch.has_context(sequence, at, self.config.directed) {
+            self.expect_path(tree, inputs, sequence, at + AHEAD, step);
+            if !scratch.has_context(inputs, at, self.config.directed) {
                 continue;
             }
             let (nodes, labels) = tree.path(centre);
-            let inputs = Rows::new(step.input, &scratch.context);
-            let mut bound = step.block.bind(inputs, Rows::new(step.output, nodes));
+            let rows = Rows::new(step.input, &scratch.context);
+            let mut bound = step.block.bind(rows, Rows::new(step.output, nodes));
             bound.train(Labels::Each(labels), step.rate);
             if step.loss.is_due() {
                 let m = scratch.context.len();
@@ -342,16 +396,23 @@ impl Word2vec {
     }
 
     /// CBOW: a centre is predicted from the mean of its context, which is then given the gradient.
-    fn cbow(&self, candidates: &Candidates, sequence: &[u32], step: &mut Step<'_>, scratch: &mut Scratch) {
+    fn cbow(
+        &self,
+        candidates: &Candidates,
+        inputs: &[u32],
+        sequence: &[u32],
+        step: &mut Step<'_>,
+        scratch: &mut Scratch,
+    ) {
         for (at, &centre) in sequence.iter().enumerate() {
             match candidates {
                 Candidates::Noise(noise) => {
                     scratch.noise.reach(at, sequence.len(), self.drawn, noise, &mut step.rng);
-                    self.expect(sequence, at + AHEAD, &scratch.noise, step);
+                    self.expect(inputs, sequence, at + AHEAD, &scratch.noise, step);
                 }
-                Candidates::Tree(tree) => self.expect_path(tree, sequence, at + AHEAD, step),
+                Candidates::Tree(tree) => self.expect_path(tree, inputs, sequence, at + AHEAD, step),
             }
-            if !scratch.has_context(sequence, at, self.config.directed) {
+            if !scratch.has_context(inputs, at, self.config.directed) {
                 continue;
             }
             let (rows, labels) = match candidates {

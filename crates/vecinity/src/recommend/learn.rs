@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::eval::recommend::{Fold, Holdout, Measured, Metrics, Split, Verdict, judge, ndcg_of_each, rank};
 use crate::histories::Histories;
 use crate::index::Metric;
+use crate::models::eges::Parts;
 use crate::models::{Behind, Fitted, ModelConfig, Tower};
 use crate::train::{Beside, Checkpoint, Resumed, Trained};
 use crate::vocab::Vocab;
@@ -98,6 +99,8 @@ pub struct Learned {
     pub trained: Trained,
     /// The network that makes user vectors, if it has one.
     pub tower: Option<Tower>,
+    /// What makes vectors of new items of their fields, if it learned that.
+    pub parts: Option<Parts>,
     /// How to ask it; absent if its output table belongs to no items (hierarchical softmax).
     pub recipe: Option<Recipe>,
     /// The tables of the recipe's blend in its order, by rows of the vocabulary.
@@ -199,9 +202,9 @@ impl<'a> Run<'a> {
     fn without_holdout(&mut self, watch: &mut dyn Watch) -> Result<Learned> {
         let fold = Fold::everything(self.histories);
         let note = Note::Train { epochs: Vec::new(), each: Vec::new(), worse: 0 };
-        let (corpus, Fitted { trained, tower }) = self.train(&fold, None, Stage::TrainOnAll, &note, watch)?;
+        let (corpus, Fitted { trained, tower, parts }) = self.train(&fold, None, Stage::TrainOnAll, &note, watch)?;
         let recipe = trained.outputs_are_tokens.then(|| start(tower.as_ref(), self.histories.ordered()));
-        Ok(Learned { corpus, trained, tower, recipe, blended: Vec::new(), metrics: None })
+        Ok(Learned { corpus, trained, tower, parts, recipe, blended: Vec::new(), metrics: None })
     }
 
     /// Steps 1 to 4.
@@ -268,8 +271,8 @@ impl<'a> Run<'a> {
                 (corpus, fitted, blended)
             }
         };
-        let Fitted { trained, tower } = fitted;
-        Ok(Learned { corpus, trained, tower, recipe: Some(recipe), blended, metrics: Some(metrics) })
+        let Fitted { trained, tower, parts } = fitted;
+        Ok(Learned { corpus, trained, tower, parts, recipe: Some(recipe), blended, metrics: Some(metrics) })
     }
 
     fn baselines(&self, split: &Split, watch: &mut dyn Watch) -> Result<Vec<Baseline>> {
@@ -471,7 +474,7 @@ impl ByValidation {
 }
 
 pub(super) fn behind(fitted: &Fitted) -> Behind<'_> {
-    let Fitted { trained, tower } = fitted;
+    let Fitted { trained, tower, .. } = fitted;
     Behind { input: &trained.input, output: &trained.output, tower: tower.as_ref() }
 }
 

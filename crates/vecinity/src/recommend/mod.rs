@@ -24,7 +24,7 @@
 //! With a pooled history and dot products every score is a sum over the history: the reasons given for a
 //! recommendation are arithmetic, not a story.
 //!
-//! May import: `ask`, `baselines`, `config`, `corpus`, `embeddings`, `eval`, `formats`, `histories`, `index`, `metadata`,
+//! May import: `ask`, `baselines`, `config`, `corpus`, `embeddings`, `eval`, `formats`, `graph`, `histories`, `index`, `metadata`,
 //! `models`, `publish`, `train`, `vocab`, `error`.  Used by: `diff`, `model_dir`, `report`, `tune`, `cli`.
 
 mod answer;

@@ -6,18 +6,31 @@ use crate::config::Config;
 use crate::corpus::Corpus;
 use crate::error::Result;
 use crate::eval::recommend::{Fold, Query, Scorer};
+use crate::graph::{self, Graph};
 use crate::histories::{Histories, Side};
 use crate::models::youtube::{Contexts, Known};
 use crate::models::{Tower, User};
 use crate::vocab::Vocab;
 
-/// What is learned from a fold: its sequences, with goals and groups, if they are known, and what the model reads beside them.
+/// What is learned from a fold: walks over what follows what, or its sequences, with goals and groups, if they are known, and what the model reads beside them.
 pub(super) fn corpus(histories: &Histories, config: &Config, fold: &Fold) -> Result<Corpus> {
     let (train, items) = (&fold.train, histories.items());
-    let corpus = Corpus::from_sequences(items, train.iter(), train.weights(), config.data.min_count)?;
-    let corpus = corpus.with_outcomes(items, train.iter(), train.outcomes(), histories.groups());
+    let corpus = match &config.graph {
+        Some(walks) => {
+            let graph = Graph::of_sequences(items, train.iter(), config.data.min_count)?;
+            graph::corpus(&graph, walks, config.train.seed, config.train.threads, None)?
+        }
+        None => {
+            let corpus = Corpus::from_sequences(items, train.iter(), train.weights(), config.data.min_count)?;
+            corpus.with_outcomes(items, train.iter(), train.outcomes(), histories.groups())
+        }
+    };
     let (columns, any) = config.model.reads();
-    let Some(events) = train.traced().filter(|_| any) else { return Ok(corpus) };
+    let Some(events) = train.traced().filter(|_| any) else {
+        let side = Side { events: corpus.tokens().len(), ..Side::default() };
+        let items = histories.beside_items(corpus.vocab());
+        return if items.is_empty() { Ok(corpus) } else { corpus.with_side(Side { items, ..side }) };
+    };
     let rows = corpus.vocab().rows_of(items);
     let kept = train.iter().flatten().zip(events).filter(|(item, _)| rows[**item as usize] != u32::MAX);
     let side = histories.side(&kept.map(|(_, &event)| event).collect::<Vec<_>>(), &columns);

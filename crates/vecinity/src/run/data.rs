@@ -5,6 +5,7 @@ use crate::config::{Config, Kind};
 use crate::corpus::{self, Corpus, Lists, Source, expand};
 use crate::error::{Error, Result};
 use crate::events::{self, Report};
+use crate::graph::{self, Graph};
 use crate::histories::Histories;
 use std::path::PathBuf;
 
@@ -47,6 +48,14 @@ impl Data {
             Self::Lists(lists) => lists.corpus(&config.reading(work_dir)?),
             #[cfg(feature = "parquet")]
             Self::Batches(_) => Err(Error::setting("kind", "text", "sequence or set: a table holds events")),
+        }
+    }
+
+    /// As a graph.
+    pub(super) fn graph(&self, config: &Config, directed: bool) -> Result<(Graph, graph::Report)> {
+        match self {
+            Self::Files(_) => graph::read(&expand(&config.data.files)?, directed),
+            _ => Err(Error::setting("kind", "graph", "text, sequence or set: edges are read from files")),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Result, shown};
 use crate::eval::recommend::Holdout;
 use crate::events;
 use crate::histories::Repeats;
-use crate::models::word2vec::{Architecture, CbowGradient, Objective, Sharing};
+use crate::models::word2vec::{Architecture, CbowGradient, Objective, Sharing, Weights};
 use crate::models::youtube::{Feature, LossKind};
 use serde::de::{self, Deserializer, IntoDeserializer};
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,9 @@ pub struct Given {
     pub noise_sharing: Option<Sharing>,
     pub cbow_gradient: Option<CbowGradient>,
     pub largest_set: Option<usize>,
+    #[serde(deserialize_with = "list")]
+    pub item_features: Vec<Feature>,
+    pub item_weights: Option<Weights>,
     pub subsample: Option<f64>,
     pub min_count: Option<u64>,
     /// A number, or `auto`.
@@ -105,8 +108,6 @@ pub struct Given {
     pub features: Vec<Feature>,
     pub example_age: bool,
     pub strictly_earlier: bool,
-    #[serde(deserialize_with = "list")]
-    pub item_features: Vec<Feature>,
     pub words: Option<usize>,
     pub user_metadata: Option<PathBuf>,
     pub tied: bool,
@@ -115,6 +116,12 @@ pub struct Given {
     pub batch: Option<usize>,
     pub weight_decay: Option<f32>,
     pub clip: Option<f32>,
+
+    pub walks: Option<usize>,
+    pub walk_length: Option<usize>,
+    pub p: Option<f64>,
+    pub q: Option<f64>,
+    pub directed_edges: bool,
 
     pub max_vocab: Option<usize>,
     pub tokens: Option<Tokens>,
@@ -133,6 +140,7 @@ pub struct Given {
     pub global_context: Option<String>,
     pub local_negatives: Option<String>,
     pub reject: Option<String>,
+    pub reject_weight: Option<f32>,
     #[serde(deserialize_with = "duration")]
     pub min_dwell: Option<Duration>,
     pub oversample: Option<u32>,
@@ -214,6 +222,7 @@ impl Given {
             ("subsample", self.subsample.is_some()),
             ("epochs", self.epochs.as_deref().is_some_and(|epochs| epochs != "auto")),
             ("learning_rate", self.learning_rate.is_some()),
+            ("item_features", !self.item_features.is_empty()),
         ];
         let learning = all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name);
         learning.chain(self.of_network()).map(str::to_owned).collect()
@@ -234,7 +243,6 @@ impl Given {
             ("weight_decay", self.weight_decay.is_some()),
             ("clip", self.clip.is_some()),
             ("features", !self.features.is_empty()),
-            ("item_features", !self.item_features.is_empty()),
             ("example_age", self.example_age),
             ("strictly_earlier", self.strictly_earlier),
             ("words", self.words.is_some()),
@@ -246,11 +254,24 @@ impl Given {
         all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
     }
 
+    /// The names of those that only graphs and walks have, as far as they were given.
+    pub(super) fn of_graph(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let all = [
+            ("walks", self.walks.is_some()),
+            ("walk_length", self.walk_length.is_some()),
+            ("p", self.p.is_some()),
+            ("q", self.q.is_some()),
+            ("directed_edges", self.directed_edges),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
+    }
+
     /// Whether something asks for the listing model.
     pub(super) fn of_market(&self) -> bool {
         self.global_context.is_some()
             || self.local_negatives.is_some()
             || self.reject.is_some()
+            || self.reject_weight.is_some()
             || self.min_dwell.is_some()
             || self.oversample.is_some()
             || self.market_negatives.is_some()

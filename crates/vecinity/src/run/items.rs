@@ -45,6 +45,9 @@ impl Items {
         beside: Option<&Path>,
         show: &mut dyn Show,
     ) -> Result<Self> {
+        if config.data.kind == Kind::Graph {
+            return Err(Error::setting("kind", "graph", "sequence or set: this needs histories, not edges"));
+        }
         let begun = Instant::now();
         let work = work_dir(beside);
         let mut config = config;
@@ -175,7 +178,7 @@ impl Items {
         model_dir::check_space(path, histories.items().len(), config.train.dim)?;
         let mut watcher = Watcher(Conduct::new(how, path, show));
         let result = learn(&histories, &config, &mut watcher);
-        let Learned { corpus, trained, tower, recipe, blended, metrics } = watcher.0.ended(result)?;
+        let Learned { corpus, trained, tower, parts, recipe, blended, metrics } = watcher.0.ended(result)?;
         let conduct = watcher.0;
         let origin = Origin::Trained {
             data: histories.fingerprint(),
@@ -188,6 +191,7 @@ impl Items {
             report.bad.iter().filter_map(|bad| serde_json::to_string(bad).ok()).map(|line| line + "\n").collect();
         let model = NewModel {
             tower: tower.as_ref(),
+            parts: parts.as_ref(),
             metadata: titles.as_ref().map(|titles| &titles.metadata),
             config: Some(&config),
             recipe: recipe.as_ref().map(|recipe| (recipe, blended.as_slice())),

@@ -6,6 +6,7 @@
 //! | `resolve` | what is given, over a configuration file, over the profile of the kind of data |
 //! | `data` | files, lists, tables: what is learned from |
 //! | `text` | sentences become a corpus, a corpus word vectors |
+//! | `nodes` | edges become walks, which are a corpus, too |
 //! | `items` | events become histories, histories a measured recommender |
 //! | `listings` | events of a marketplace become sessions with goals and markets |
 //! | `beside` | what a network reads beside histories |
@@ -13,7 +14,7 @@
 //!
 //! Programs differ in where settings come from and in how progress is shown ([`Show`]); what happens between is here.
 //!
-//! May import: `baselines`, `config`, `corpus`, `deep`, `eval`, `events`, `histories`, `market`, `metadata`, `model_dir`, `models`,
+//! May import: `baselines`, `config`, `corpus`, `deep`, `eval`, `events`, `graph`, `histories`, `market`, `metadata`, `model_dir`, `models`,
 //! `recommend`, `train`, `vocab`, `id`, `error`.  Used by: programs.
 
 mod beside;
@@ -22,6 +23,7 @@ mod data;
 mod given;
 mod items;
 mod listings;
+mod nodes;
 mod resolve;
 mod text;
 
@@ -108,7 +110,7 @@ pub struct Done {
 /// Data that was read, with what is to be made of it.
 #[derive(Debug)]
 pub enum Prepared {
-    /// Text.
+    /// Text, or walks over a graph.
     Text(Box<Text>),
     /// Items.
     Items(Box<Items>),
@@ -126,9 +128,9 @@ pub fn prepare(given: &Given, data: &Data, beside: Option<&Path>, show: &mut dyn
         return Err(Error::data("no data given", "name at least one file, or - for standard input"));
     }
     let titles = Titles::of(&config)?;
-    if config.data.kind == Kind::Text {
+    if matches!(config.data.kind, Kind::Text | Kind::Graph) {
         if guessed_kind {
-            show.say("kind    text (--kind text|sequence|set says otherwise)");
+            show.say("kind    text (--kind text|sequence|set|graph says otherwise)");
         }
         return Ok(Prepared::Text(Box::new(Text::read(config, data, titles, beside, show)?)));
     }

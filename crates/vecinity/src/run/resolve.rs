@@ -98,6 +98,7 @@ impl Given {
         self.apply_judging(&mut config);
         self.apply_train(&mut config, rate_is_told)?;
         self.apply_model(&mut config, all)?;
+        self.apply_graph(&mut config)?;
         config.train.check()?;
         if config.data.weighted && matches!(config.model, ModelConfig::Youtube(_)) {
             return Err(Error::setting("weighted", "given", "no such setting for --model youtube"));
@@ -118,7 +119,7 @@ impl Given {
 
     /// Settings of text with items, and settings of items with text, are mistakes.
     fn refuse_foreign(&self, kind: Kind) -> Result<()> {
-        let foreign = if kind == Kind::Text {
+        let of_items = || {
             vec![
                 ("format", self.format.is_some()),
                 ("columns", self.columns.is_some()),
@@ -134,7 +135,8 @@ impl Given {
                 ("no_blend", self.no_blend),
                 ("no_refit", self.no_refit),
             ]
-        } else {
+        };
+        let of_text = || {
             vec![
                 ("max_vocab", self.max_vocab.is_some()),
                 ("tokens", self.tokens.is_some()),
@@ -144,13 +146,47 @@ impl Given {
                 ("phrases", self.phrases.is_some()),
             ]
         };
+        let (foreign, expected) = match kind {
+            Kind::Text => (of_items(), "nothing of the kind for text; items are --kind sequence or set"),
+            Kind::Graph => {
+                let more = vec![("min_count", self.min_count.is_some()), ("largest_set", self.largest_set.is_some())];
+                ([of_items(), of_text(), more].concat(), "nothing of the kind for graphs, whose lines are edges")
+            }
+            _ => (of_text(), "nothing of the kind for items; text is --kind text"),
+        };
         match foreign.into_iter().find(|(_, given)| *given) {
             None => Ok(()),
-            Some((name, _)) if kind == Kind::Text => {
-                Err(Error::setting(name, "given", "nothing of the kind for text; items are --kind sequence or set"))
-            }
-            Some((name, _)) => Err(Error::setting(name, "given", "nothing of the kind for items; text is --kind text")),
+            Some((name, _)) => Err(Error::setting(name, "given", expected)),
         }
+    }
+
+    /// Puts what is given of graphs and walks into a configuration.
+    fn apply_graph(&self, config: &mut Config) -> Result<()> {
+        let kind = config.data.kind;
+        if kind == Kind::Sequence && self.walks.is_some() {
+            config.graph.get_or_insert_default();
+        }
+        let Some(graph) = &mut config.graph else {
+            let expected = "nothing of the kind but with --kind graph, or with --walks and --kind sequence";
+            return match self.of_graph().next() {
+                None => Ok(()),
+                Some(name) => Err(Error::setting(name, "given", expected)),
+            };
+        };
+        if !matches!(kind, Kind::Graph | Kind::Sequence) {
+            return Err(Error::setting("graph", "given", "no walks for this kind of data"));
+        }
+        if !matches!(config.model, ModelConfig::Word2vec(_)) {
+            let family = config.model.family();
+            let expected = format!("no walks for the model {family}: they are sequences for skip-gram and CBOW");
+            return Err(Error::setting("walks", "given", expected));
+        }
+        set(&mut graph.walks, self.walks.as_ref());
+        set(&mut graph.walk_length, self.walk_length.as_ref());
+        set(&mut graph.p, self.p.as_ref());
+        set(&mut graph.q, self.q.as_ref());
+        graph.directed_edges |= self.directed_edges || kind == Kind::Sequence;
+        graph.check()
     }
 
     fn apply_data(&self, config: &mut Config) {
@@ -187,6 +223,7 @@ impl Given {
                 model.local_negatives = 0;
             }
             set(&mut model.oversample, self.oversample.as_ref());
+            set(&mut model.reject_weight, self.reject_weight.as_ref());
         }
         data.session_gap = self.session_gap.map(|gap| gap.as_secs()).or(data.session_gap);
         set(&mut data.repeats, self.repeats.as_ref());
@@ -212,8 +249,12 @@ impl Given {
         set(&mut train.subsample, self.subsample.as_ref());
         set(&mut train.seed, self.seed.as_ref());
         match self.epochs.as_deref() {
-            Some("auto") if config.data.kind == Kind::Text => {
-                return Err(Error::setting("epochs", "auto", "a number for text: auto needs held-out items"));
+            Some("auto") if matches!(config.data.kind, Kind::Text | Kind::Graph) => {
+                return Err(Error::setting(
+                    "epochs",
+                    "auto",
+                    "a number for text and graphs: auto needs held-out items",
+                ));
             }
             None | Some("auto") => {}
             Some(number) => {
@@ -269,6 +310,17 @@ impl Given {
                 set(&mut model.noise_sharing, self.noise_sharing.as_ref());
                 set(&mut model.cbow_gradient, self.cbow_gradient.as_ref());
                 model.shrink_windows &= !self.fixed_window;
+                if !self.item_features.is_empty() {
+                    model.item_features.clone_from(&self.item_features);
+                }
+                set(&mut model.item_weights, self.item_weights.as_ref());
+                if model.item_features.is_empty() && self.item_weights.is_some() {
+                    let expected = "nothing of the kind without --item-features";
+                    return Err(Error::setting("item_weights", "given", expected));
+                }
+                if !model.item_features.is_empty() && config.data.kind != Kind::Sequence {
+                    return Err(Error::setting("item_features", "given", "no fields but with --kind sequence"));
+                }
                 if self.largest_set.is_some() {
                     return Err(Error::setting("largest_set", "given", "nothing of the kind but with --kind set"));
                 }
@@ -284,6 +336,8 @@ impl Given {
                     ("noise_sharing", self.noise_sharing.is_some()),
                     ("fixed_window", self.fixed_window),
                     ("directed", self.directed == Some(true)),
+                    ("item_features", !self.item_features.is_empty()),
+                    ("item_weights", self.item_weights.is_some()),
                 ];
                 if let Some((name, _)) = foreign.into_iter().find(|(_, given)| *given) {
                     let expected = "no such setting for --kind set: the set form is skip-gram with negative sampling over all pairs";
@@ -341,6 +395,7 @@ impl Given {
             ("cbow_gradient", self.cbow_gradient.is_some()),
             ("largest_set", self.largest_set.is_some()),
             ("subsample", self.subsample.is_some()),
+            ("item_weights", self.item_weights.is_some()),
         ];
         if let Some((name, _)) = foreign.into_iter().find(|(_, given)| *given) {
             return Err(Error::setting(name, "given", "no such setting for --model youtube"));

@@ -1,8 +1,8 @@
 //! The way of text: sentences become a corpus, a corpus becomes vectors.
 
 use super::conduct::Conduct;
-use super::{Data, Done, How, Show, Titles, example, work_dir};
-use crate::config::Config;
+use super::{Data, Done, How, Show, Titles, example, nodes, work_dir};
+use crate::config::{Config, Kind};
 use crate::corpus::{Corpus, Tokens};
 use crate::error::{Result, grouped};
 use crate::id::TokenId;
@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::time::Instant;
 
-/// Text that was read.
+/// Text that was read, or walks over a graph.
 #[derive(Debug)]
 pub struct Text {
     /// What is made of it.
@@ -35,7 +35,9 @@ impl Text {
         if let Some(titles) = &titles {
             titles.say(corpus.vocab(), show)?;
         }
-        warn(&config, &corpus, show);
+        if config.data.kind == Kind::Text {
+            warn(&config, &corpus, show);
+        }
         Ok(Self { config, corpus, titles })
     }
 
@@ -44,6 +46,9 @@ impl Text {
     /// # Errors
     /// As [`corpus::read`](crate::corpus::read).
     pub fn corpus(config: &Config, data: &Data, beside: Option<&Path>, show: &mut dyn Show) -> Result<Corpus> {
+        if let Some(settings) = &config.graph {
+            return nodes::corpus(config, settings, data, beside, show);
+        }
         let begun = Instant::now();
         let corpus = data.corpus(config, work_dir(beside))?;
         let report = corpus.report();

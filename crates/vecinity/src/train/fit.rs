@@ -63,6 +63,8 @@ pub struct Trained {
     pub input: SharedRows,
     /// The output table.
     pub output: SharedRows,
+    /// Further tables of the model, if it has some.
+    pub more: Vec<SharedRows>,
     /// Whether row `r` of the output table belongs to token `r`.
     pub outputs_are_tokens: bool,
     /// The last progress.
@@ -139,10 +141,12 @@ pub fn fit<M: Model>(
         Some(checkpoint) => checkpoint,
         None => Checkpoint {
             next_chunk: 0,
-            input: initial(vocab.len(), settings)?,
+            input: initial(model.input_rows(vocab.len()), settings)?,
             output: SharedRows::zeroed(model.output_rows(vocab.len()), settings.dim)
                 .map_err(Error::io("memory", "allocate"))?,
-            more: Vec::new(),
+            more: (model.more().into_iter())
+                .map(|(rows, dim)| SharedRows::zeroed(rows, dim).map_err(Error::io("memory", "allocate")))
+                .collect::<Result<_>>()?,
         },
     };
     let run = Run {
@@ -180,10 +184,11 @@ pub fn fit<M: Model>(
     // A training that was ended sooner is as long as it was.
     progress.epoch = (state.next_chunk / chunks.len().max(1) as u64) as u32;
     observe(&progress);
-    let Checkpoint { input, output, .. } = state;
-    check_finite(&input, settings)?;
-    check_finite(&output, settings)?;
-    Ok(Trained { input, output, outputs_are_tokens: model.outputs_are_tokens(), progress })
+    let Checkpoint { input, output, more, .. } = state;
+    for table in [&input, &output].into_iter().chain(&more) {
+        check_finite(table, settings)?;
+    }
+    Ok(Trained { input, output, more, outputs_are_tokens: model.outputs_are_tokens(), progress })
 }
 
 /// A token is learned from its neighbours: there must be some, and more than one kind.
@@ -258,7 +263,7 @@ impl<M: Model> Run<'_, M> {
         let (next, finished) = (AtomicU64::new(state.next_chunk), AtomicU64::new(state.next_chunk));
         let halt = AtomicBool::new(false);
         let mut control = Control::Continue;
-        let (input, output) = (&state.input, &state.output);
+        let tables = (&state.input, &state.output, state.more.as_slice());
         std::thread::scope(|scope| {
             let (done, all_done) = std::sync::mpsc::channel::<()>();
             for _ in 0..self.settings.threads {
@@ -266,7 +271,7 @@ impl<M: Model> Run<'_, M> {
                 scope.spawn(move || {
                     // Dropped when the thread ends, whatever the reason.
                     let _done = done;
-                    let mut worker = Worker::new(self, input, output);
+                    let mut worker = Worker::new(self, tables);
                     while !halt.load(Ordering::Relaxed) {
                         // The number is the only thing threads agree on: no other memory hangs on it.
                         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -321,6 +326,9 @@ impl<M: Model> Run<'_, M> {
     }
 }
 
+/// The input table, the output table and further ones.
+type Tables<'a> = (&'a SharedRows, &'a SharedRows, &'a [SharedRows]);
+
 /// One thread's part of a run.
 struct Worker<'a, M: Model> {
     run: &'a Run<'a, M>,
@@ -332,10 +340,11 @@ struct Worker<'a, M: Model> {
 }
 
 impl<'a, M: Model> Worker<'a, M> {
-    fn new(run: &'a Run<'a, M>, input: &'a SharedRows, output: &'a SharedRows) -> Self {
+    fn new(run: &'a Run<'a, M>, (input, output, more): Tables<'a>) -> Self {
         let step = Step {
             input,
             output,
+            more,
             block: Block::new(),
             rng: Rng::new(0, 0),
             rate: 0.0,

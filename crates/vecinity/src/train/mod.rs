@@ -40,6 +40,16 @@ pub trait Model: Sync {
     /// Buffers that one thread keeps from sequence to sequence.
     type Scratch: Default;
 
+    /// Rows of the input table for a vocabulary of `tokens` tokens.
+    fn input_rows(&self, tokens: usize) -> usize {
+        tokens
+    }
+
+    /// Rows and values in a row of each further table, which are zeros at the start: what [`Step::more`] is.
+    fn more(&self) -> Vec<(usize, usize)> {
+        Vec::new()
+    }
+
     /// Rows of the output table for a vocabulary of `tokens` tokens.
     fn output_rows(&self, tokens: usize) -> usize {
         tokens

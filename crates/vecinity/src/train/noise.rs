@@ -2,24 +2,17 @@
 //!
 //! The exponent is 0.75 in word2vec (Mikolov et al. 2013, arXiv:1310.4546) and 0.5 in fastText; 0 is
 //! uniform, and negative values, which prefer rare items, win on some catalogues (Caselles-Dupré et
-//! al. 2018, arXiv:1804.04212). Drawn by the alias method (Walker 1977, Vose 1991): 8 bytes a token
-//! and one random number a draw, where word2vec.c's table of 10^8 entries misses the cache each time.
+//! al. 2018, arXiv:1804.04212). Drawn by the alias method: 8 bytes a token and one random number a draw,
+//! where word2vec.c's table of 10^8 entries misses the cache each time.
 
 use crate::error::{Error, Result};
-use crate::rng::Rng;
+use crate::rng::{Column, Rng};
 use crate::vocab::Vocab;
 
 /// A sampler of noise tokens.
 #[derive(Debug, Clone)]
 pub struct Noise {
-    columns: Vec<Column>,
-}
-
-/// One column of the alias table: `own` with probability `share / 2^32`, else `alias`.
-#[derive(Debug, Clone, Copy)]
-struct Column {
-    share: u32,
-    alias: u32,
+    table: Vec<Column>,
 }
 
 impl Noise {
@@ -38,31 +31,13 @@ impl Noise {
     /// The sampler that draws each number with probability proportional to its weight, which is positive.
     #[must_use]
     pub fn of_weights(weights: &[f64]) -> Self {
-        let scale = weights.len() as f64 / weights.iter().sum::<f64>();
-        let mut height: Vec<f64> = weights.iter().map(|w| w * scale).collect();
-        let full = Column { share: u32::MAX, alias: 0 };
-        let mut columns: Vec<Column> = (0..weights.len() as u32).map(|row| Column { alias: row, ..full }).collect();
-        let (mut low, mut high): (Vec<u32>, Vec<u32>) =
-            (0..weights.len() as u32).partition(|&row| height[row as usize] < 1.0);
-        while let (Some(l), Some(&h)) = (low.pop(), high.last()) {
-            columns[l as usize] = Column { share: (height[l as usize] * 4_294_967_296.0) as u32, alias: h };
-            height[h as usize] -= 1.0 - height[l as usize];
-            if height[h as usize] < 1.0 {
-                high.pop();
-                low.push(h);
-            }
-        }
-        Self { columns }
+        Self { table: Column::table(weights) }
     }
 
     /// Draws a token.
     #[inline]
     pub fn draw(&self, rng: &mut Rng) -> u32 {
-        let random = rng.u64();
-        let row = (((random >> 32) * self.columns.len() as u64) >> 32) as u32;
-        let column = self.columns[row as usize];
-        // A branch would be mispredicted every third time.
-        std::hint::select_unpredictable((random as u32) < column.share, row, column.alias)
+        rng.pick(&self.table)
     }
 }
 

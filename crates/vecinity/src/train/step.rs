@@ -7,10 +7,12 @@ use vecinity_kernel::{Block, SharedRows};
 /// Tables, scratch, chance and rate of one thread.
 #[derive(Debug)]
 pub struct Step<'t> {
-    /// The input table, shape `[tokens, dim]`.
+    /// The input table, shape `[Model::input_rows, dim]`.
     pub input: &'t SharedRows,
     /// The output table, shape `[Model::output_rows, dim]`.
     pub output: &'t SharedRows,
+    /// Further tables of the model: those of [`Model::more`](super::Model::more).
+    pub more: &'t [SharedRows],
     /// The training block.
     pub block: Block,
     /// Chance, started afresh for each chunk.

@@ -59,5 +59,9 @@ pub fn fit_corpus(
         seconds: 0.0,
         tokens_per_second: 0.0,
     });
-    Ok(Fitted { trained: Trained { input, output, outputs_are_tokens: true, progress }, tower: Some(model.tower()) })
+    Ok(Fitted {
+        trained: Trained { input, output, more: Vec::new(), outputs_are_tokens: true, progress },
+        tower: Some(model.tower()),
+        parts: None,
+    })
 }

@@ -222,8 +222,16 @@ impl Schema {
             let name = "example_age".to_owned();
             fields.push(Field { name, kind: FeatureKind::Age, values: Vec::new(), steps: steps(ages) });
         }
-        let items = config.item_features.iter().map(|feature| item_field(feature, side)).collect::<Result<_>>()?;
-        Ok(Self { users: fields, items })
+        Ok(Self { users: fields, ..Self::of_items(&config.item_features, side)? })
+    }
+
+    /// What is known of items alone.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a field is missing or holds no numbers.
+    pub fn of_items(features: &[Feature], side: Option<&Side>) -> Result<Self> {
+        let items = features.iter().map(|feature| item_field(feature, side)).collect::<Result<_>>()?;
+        Ok(Self { users: Vec::new(), items })
     }
 
     /// Whether there is nothing but histories, and nothing but rows of items.
@@ -244,20 +252,30 @@ impl Schema {
     }
 
     /// Rows of the table of parts.
-    pub(super) fn item_rows(&self) -> usize {
+    pub(in crate::models) fn item_rows(&self) -> usize {
         self.items.iter().map(Field::rows).sum()
     }
 
     /// The parts of an item: rows of their table with weights, which add to 1 for each field of which something is known.
     pub(super) fn item<'a>(&self, value: &dyn Fn(&str) -> Option<&'a str>) -> Vec<(u32, f32)> {
-        let mut parts = Vec::new();
-        for (first, field) in placed(&self.items) {
+        self.item_by_field(value).into_iter().flat_map(|(_, parts)| parts).collect()
+    }
+
+    /// As `item`, by the fields of which something is known.
+    pub(in crate::models) fn item_by_field<'a>(
+        &self,
+        value: &dyn Fn(&str) -> Option<&'a str>,
+    ) -> Vec<(usize, Vec<(u32, f32)>)> {
+        let mut all = Vec::new();
+        for (number, (first, field)) in placed(&self.items).enumerate() {
             let Some(text) = value(&field.name) else { continue };
             let rows: Vec<u32> = field.parts(text).into_iter().filter(|&row| row > 0).collect();
             let weight = 1.0 / rows.len().max(1) as f32;
-            parts.extend(rows.into_iter().map(|row| (first + row, weight)));
+            if !rows.is_empty() {
+                all.push((number, rows.into_iter().map(|row| (first + row, weight)).collect()));
+            }
         }
-        parts
+        all
     }
 
     /// The names of its columns, without the age.
