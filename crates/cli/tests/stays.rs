@@ -40,6 +40,10 @@ fn stays(folder: &Path) {
     fs::write(folder.join("users.tsv"), format!("user\tcountry\n{users}")).unwrap();
 }
 
+fn stdout(folder: &Path, arguments: &[&str]) -> String {
+    String::from_utf8(common::vecinity(folder, arguments).stdout).unwrap()
+}
+
 fn all<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     let market = [
         "--columns",
@@ -144,6 +148,74 @@ fn the_lab_compares_the_parts_of_the_loss() {
 }
 
 #[test]
+fn items_made_of_their_fields_give_new_ones_vectors() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stays(folder);
+    let train = |weights: &'static str, to: &'static str| {
+        let more =
+            ["--epochs", "20", "--holdout", "none", "--item-features", "market,price", "--item-weights", weights];
+        answer(folder, &all(&["train", "events.tsv", "-o", to], &more));
+    };
+    train("learned", "eges.model");
+    train("equal", "ges.model");
+    for model in ["eges.model", "ges.model"] {
+        let added = answer(folder, &["add", model, "--metadata", "listings.tsv"]);
+        assert_eq!((&added["added"], &added["left_out"]), (&2.into(), &0.into()));
+        // Listing 12 is cheap, as all even ones are.
+        let near = answer(folder, &["neighbors", model, "m0l12", "-k", "3"]);
+        for at in 0..3 {
+            let id = near["results"][at]["id"].as_str().unwrap();
+            let number: u32 = id.strip_prefix("m0l").unwrap_or_else(|| panic!("{near}")).parse().unwrap();
+            assert!(number.is_multiple_of(2), "{near}");
+        }
+        answer(folder, &["verify", model]);
+        let shown = stdout(folder, &["inspect", model, "--text"]);
+        assert!(shown.contains("items get vectors of their fields: market"), "{shown}");
+    }
+    let message = refused(folder, &all(&["train", "events.tsv", "-o", "m.model"], &["--item-features", "town"]));
+    assert!(message.contains("item_features is town") && message.contains("market, x, y, price"), "{message}");
+    let message = refused(folder, &all(&["train", "events.tsv", "-o", "m.model"], &["--item-weights", "equal"]));
+    assert!(message.contains("without --item-features"), "{message}");
+    let message =
+        refused(folder, &["train", "events.tsv", "-o", "m.model", "--kind", "set", "--item-features", "price"]);
+    assert!(message.contains("item_features is given"), "{message}");
+}
+
+#[test]
+fn candidates_are_compared_with_what_users_did_lately() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    stays(folder);
+    answer(folder, &all(&["train", "events.tsv", "-o", "m.model"], &["--epochs", "20", "--holdout", "none"]));
+    // The guests of the last sessions, before a cheap and a dear listing of either market, and one that nobody knows.
+    let shown: String = (80..90)
+        .flat_map(|user| ["m0l2", "m0l3", "m1l2", "m1l3", "new"].map(|item| format!("u{user}\t{item}\n")))
+        .collect();
+    fs::write(folder.join("shown.tsv"), format!("user\tlisting\n{shown}zoe\tm0l2\n")).unwrap();
+    let asked = ["affinity", "m.model", "events.tsv", "--candidates", "shown.tsv"];
+    let done = answer(folder, &[&asked[..], &["-o", "f.jsonl"]].concat());
+    assert_eq!((&done["rows"], &done["unknown"], &done["without_events"]), (&41.into(), &10.into(), &1.into()));
+    let lines = fs::read_to_string(folder.join("f.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(rows[40]["click"].is_null() && rows[40]["user"] == "zoe", "{}", rows[40]);
+    for row in &rows[..40] {
+        let value = row["click"].as_f64().unwrap();
+        assert!((-1.0..=1.0001).contains(&value), "{row}");
+    }
+    let of = |more: &[&'static str]| answer(folder, &[&asked[..], more].concat());
+    let sets = of(&["--sets", "click,last=last:click,wish=booked", "--within", "7d", "-o", "f.csv.gz"]);
+    assert_eq!(sets["sets"], serde_json::json!(["click=click", "last=last:click", "wish=booked"]));
+    of(&["-o", "f.parquet"]);
+    let message = refused(folder, &[&asked[..], &["--sets", "wishlist", "-o", "f.csv"]].concat());
+    assert!(message.contains("sets is wishlist") && message.contains("click"), "{message}");
+    let message = refused(folder, &[&asked[..], &["-o", "f.txt"]].concat());
+    assert!(message.contains("ends in .csv"), "{message}");
+    let message = refused(folder, &[&asked[..], &["--market", "town", "-o", "f.csv"]].concat());
+    assert!(message.contains("town"), "{message}");
+}
+
+#[test]
 fn types_are_learned_with_and_without_rejections() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -158,6 +230,8 @@ fn types_are_learned_with_and_without_rejections() {
     assert_eq!(found["listing_types"], 2);
     assert_eq!(found["held_out"].as_array().unwrap().len(), 2);
     answer(folder, &["neighbors", "t.model", "listing:price=..60", "-k", "3"]);
+    let shown = stdout(folder, &["inspect", "t.model", "--text"]);
+    assert!(shown.contains("of listings: price at 60") && shown.contains("country · bookings at 2"), "{shown}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod add;
+mod affinity;
 mod cluster;
 mod compare;
 mod completions;
@@ -58,6 +59,7 @@ pub(crate) enum Command {
     Index(index::Index),
     Types(types::Types),
     Add(add::Add),
+    Affinity(affinity::Affinity),
     Cluster(cluster::Cluster),
     #[cfg(feature = "server")]
     Map(map::Map),
@@ -95,6 +97,7 @@ impl Command {
             Self::Index(command) => command.run(output),
             Self::Types(command) => command.run(output),
             Self::Add(command) => command.run(output),
+            Self::Affinity(command) => command.run(output),
             Self::Cluster(command) => command.run(output),
             Self::Diff(command) => command.run(output),
             Self::Lab(command) => command.run(output),

@@ -13,6 +13,8 @@
 //! | `parquet` | any | yes | no | yes | yes |
 //! | `projector` | no tabs, in a file beside it | yes | no | yes | yes |
 //!
+//! Lists and features of many users are written as a [`table`].
+//!
 //! The order of rows is kept. A format without counts gives every token the count 0: nothing is
 //! invented. Values are `f32`; wider ones are rounded to the nearest.
 //!
@@ -33,6 +35,7 @@ mod rows;
 pub mod safetensors;
 mod source;
 mod spreadsheet;
+pub mod table;
 mod text;
 pub mod token_list;
 pub mod word2vec;

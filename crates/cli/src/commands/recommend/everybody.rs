@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use vecinity::error::{counted, grouped, shown};
 use vecinity::histories::Histories;
+use vecinity::index::Hit;
 use vecinity::model_dir::Model;
 use vecinity::recommend::{Everybody, Lists, Summary, Written};
 use vecinity::{Error, TokenId, corpus, events};
@@ -106,11 +107,11 @@ impl Asked<'_> {
         };
         let begun = Instant::now();
         let write =
-            |lists: &mut Lists<'_>| self.recommender.for_everybody(asked, &mut |user, hits| lists.add(user, hits));
+            |add: &mut dyn FnMut(&str, &[Hit]) -> vecinity::Result<()>| self.recommender.for_everybody(asked, add);
         let (summary, written) = if files.to_stdout() {
             let name = Path::new("standard output");
             let mut lists = Lists::csv(Box::new(BufWriter::new(io::stdout())), name, embeddings.vocab())?;
-            match write(&mut lists).and_then(|summary| Ok((summary, lists.finish()?))) {
+            match write(&mut |user, hits| lists.add(user, hits)).and_then(|summary| Ok((summary, lists.finish()?))) {
                 // The reader of a pipe may stop early; that is no failure.
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 result => result?,
