@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypedDict
 
 Path = str | os.PathLike[str]
-Kind = Literal["text", "sequence", "set"]
+Kind = Literal["text", "sequence", "set", "graph"]
 Vectors = Literal["input", "output", "sum", "concat", "in-out"]
 Metric = Literal["cosine", "dot", "euclidean"]
 Method = Literal["3cosadd", "3cosmul"]
@@ -66,6 +66,14 @@ class Options(TypedDict, total=False):
     weight_decay: float
     clip: float
 
+    # Items made of their fields; walks over graphs.
+    item_weights: Literal["equal", "learned"]
+    walks: int
+    walk_length: int
+    p: float
+    q: float
+    directed_edges: bool
+
     # Text.
     max_vocab: int
     tokens: Literal["whitespace", "words", "chinese"]
@@ -82,6 +90,7 @@ class Options(TypedDict, total=False):
     global_context: str
     local_negatives: str
     reject: str
+    reject_weight: float
     min_dwell: Duration
     oversample: int
     market_negatives: int

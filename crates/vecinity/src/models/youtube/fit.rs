@@ -1,16 +1,16 @@
 //! Epochs of steps, progress, stopping and going on.
 
 mod clock;
+mod memory;
 
 use super::examples::{Catalogue, Example, Examples};
-use super::features::{A_NUMBER, Known};
+use super::features::Known;
 use super::losses::{Comparison, Losses, Own, Proposal, gather};
 use super::network::{OutputGradient, TowerGradient, Trace};
 use super::parts::Parts;
-use super::{Config, LossKind, Network, Schema, Youtube};
+use super::{Config, Network, Schema, Youtube};
 use crate::deep::{
-    Candidates, GROUP, LANES, Masks, Optimizer, Parameter, RowGradient, Schedule, in_groups, padded, sum_rows,
-    unit_backward, unit_rows,
+    Candidates, GROUP, LANES, Masks, Optimizer, RowGradient, Schedule, in_groups, sum_rows, unit_backward, unit_rows,
 };
 use crate::error::{Error, Result};
 use crate::eval::recommend::Fold;
@@ -18,6 +18,7 @@ use crate::histories::Side;
 use crate::rng::Rng;
 use crate::train::{Control, Progress, Settings};
 use clock::Clock;
+pub use memory::memory;
 use std::time::Instant;
 
 /// Streams of chance are numbered by what they are for.
@@ -37,33 +38,6 @@ pub struct Epoch {
     pub examples: u64,
     /// Seconds spent in steps so far.
     pub seconds: f64,
-}
-
-/// Bytes that training takes, at most: parameters with their moments, and the working memory of `threads`. Of categories and
-/// words the tables are not counted: they are known when the data is.
-#[must_use]
-pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize) -> u64 {
-    let width = padded(settings.dim);
-    let tables = if config.tied { 1 } else { 2 } * Parameter::bytes(items + 1, width) + Parameter::bytes(items, 1);
-    let pools = config.pools + usize::from(config.mean) + usize::from(config.last);
-    let beside = config.features.len() * width + usize::from(config.example_age) * padded(A_NUMBER);
-    let (mut layers, mut before, mut activations) = (0, pools * width + beside, pools * width + beside);
-    for &outputs in config.hidden.iter().chain([&settings.dim]) {
-        // Values, two moments, the transposed copy, the sum of the batch.
-        layers += (before * padded(outputs) * 5 * 4) as u64;
-        activations += padded(outputs);
-        before = padded(outputs);
-    }
-    let batch = config.batch;
-    let candidates = match config.loss_for(items) {
-        LossKind::Full => items,
-        LossKind::Sampled | LossKind::Gbce => config.negatives,
-        LossKind::InBatch => batch,
-        LossKind::Mixed => batch + config.negatives,
-    };
-    let room = candidates * (GROUP + width + 1) + GROUP * (activations * 2 + (config.history + 4) * width);
-    let step = candidates * 2 * width + batch * (config.history * (width + 2) + 2 * width);
-    tables + layers + 4 * (settings.threads * room + step + 3 * events) as u64 + layers / 5 * settings.threads as u64
 }
 
 /// What one thread works with.

@@ -1,5 +1,5 @@
 use super::super::features::FeatureKind;
-use super::super::{Feature, User};
+use super::super::{Feature, LossKind, User};
 use super::*;
 use crate::deep::Activation;
 use crate::eval::recommend::{Measured, Query, Sequences, rank};

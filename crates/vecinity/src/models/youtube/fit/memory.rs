@@ -1,0 +1,33 @@
+//! What a training takes of memory, before it begins.
+
+use super::super::features::A_NUMBER;
+use super::super::{Config, LossKind};
+use crate::deep::{GROUP, Parameter, padded};
+use crate::train::Settings;
+
+/// Bytes that training takes, at most: parameters with their moments, and the working memory of `threads`. Of categories and
+/// words the tables are not counted: they are known when the data is.
+#[must_use]
+pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize) -> u64 {
+    let width = padded(settings.dim);
+    let tables = if config.tied { 1 } else { 2 } * Parameter::bytes(items + 1, width) + Parameter::bytes(items, 1);
+    let pools = config.pools + usize::from(config.mean) + usize::from(config.last);
+    let beside = config.features.len() * width + usize::from(config.example_age) * padded(A_NUMBER);
+    let (mut layers, mut before, mut activations) = (0, pools * width + beside, pools * width + beside);
+    for &outputs in config.hidden.iter().chain([&settings.dim]) {
+        // Values, two moments, the transposed copy, the sum of the batch.
+        layers += (before * padded(outputs) * 5 * 4) as u64;
+        activations += padded(outputs);
+        before = padded(outputs);
+    }
+    let batch = config.batch;
+    let candidates = match config.loss_for(items) {
+        LossKind::Full => items,
+        LossKind::Sampled | LossKind::Gbce => config.negatives,
+        LossKind::InBatch => batch,
+        LossKind::Mixed => batch + config.negatives,
+    };
+    let room = candidates * (GROUP + width + 1) + GROUP * (activations * 2 + (config.history + 4) * width);
+    let step = candidates * 2 * width + batch * (config.history * (width + 2) + 2 * width);
+    tables + layers + 4 * (settings.threads * room + step + 3 * events) as u64 + layers / 5 * settings.threads as u64
+}
