@@ -205,7 +205,7 @@ def markdown(facts: dict[str, Any], results: list[dict[str, Any]]) -> str:
         f"# Recommendations, {datetime.date.today().isoformat()}",
         "",
         f"Machine: {facts['cpu']}, {facts['cores']} cores." if "cpu" in facts and "cores" in facts else "",
-        "Default settings; mean ± standard deviation over the seeds; test, asked once. By `eval_recs.py`, which gives the same figures as the program.",
+        "Default settings, but for the task of orders, whose are in `bench/quality/quality.py`; mean ± standard deviation over the seeds; test, asked once. By `eval_recs.py`, which gives the same figures as the program.",
         "",
         "| data | seeds | who | HR@10 | NDCG@10 | coverage@10 |",
         "| --- | --- | --- | --- | --- | --- |",

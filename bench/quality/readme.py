@@ -35,7 +35,7 @@ def render(record: dict[str, Any]) -> str:
     lines += [
         "",
         "Whole catalogues are ranked, validation chooses, test is asked once; every baseline is tuned. The shared, independent scorer gives "
-        "the same figures. Where counting wins, the recipe is counting, and the verdict says so. `bench/quality/run` measures it.",
+        "the same figures. Settings are the defaults, but the last network predicts orders from earlier orders (`--strictly-earlier`). Where counting wins, the recipe is counting, and the verdict says so. `bench/quality/run` measures it.",
     ]
     return "\n".join(lines)
 
