@@ -107,7 +107,7 @@ struct Learning {
     /// Leave out tokens that occur less often [default: 5 for text, 2 for items].
     #[arg(long, value_name = "N")]
     min_count: Option<u64>,
-    /// Passes over the data; auto stops when validation gets worse [default: 5 for text, auto for items, 5 for graphs].
+    /// Passes over the data; auto stops when validation gets worse [default: 5 for text, auto for items]; 5 for graphs.
     #[arg(long, value_name = "N|auto")]
     epochs: Option<String>,
     /// Learning rate at the start [default: 0.025; CBOW 0.05]. Of networks: the largest one [default: 0.002].
