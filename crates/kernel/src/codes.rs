@@ -14,6 +14,7 @@
 //! and no bias the inner product with its sign turned.
 
 use crate::isa::Isa;
+use crate::prefetch::{self, LINE};
 
 /// Bytes of a row of `dim` values: whole cache lines.
 #[must_use]
@@ -23,7 +24,6 @@ pub const fn stride(dim: usize) -> usize {
 
 /// Bytes of factor and bias at the end of a row.
 const TAIL: usize = 8;
-const LINE: usize = 64;
 /// Rows whose bytes are asked for ahead of the one that is scored.
 const AHEAD: usize = 16;
 
@@ -198,7 +198,7 @@ impl Query {
         unsafe {
             if R::SCATTERED {
                 for at in 0..count.min(AHEAD) {
-                    prefetch_bytes(rows.row(at), stride);
+                    prefetch::bytes(rows.row(at), stride);
                 }
             }
             let mut at = 0;
@@ -206,7 +206,7 @@ impl Query {
                 if R::SCATTERED {
                     let mut next = at + AHEAD;
                     while next < count.min(at + AHEAD + 4) {
-                        prefetch_bytes(rows.row(next), stride);
+                        prefetch::bytes(rows.row(next), stride);
                         next += 1;
                     }
                 }
@@ -236,30 +236,6 @@ impl Query {
         let [factor, bias] = unsafe { row.add(self.codes.len() - TAIL).cast::<[f32; 2]>().read_unaligned() };
         (self.constant + bias) - factor * (self.scale * (sum - self.shift) as f32)
     }
-}
-
-/// Asks for the memory of a slice, which will be read soon.
-#[inline]
-pub fn prefetch<T: Copy>(values: &[T]) {
-    // SAFETY: the bytes of a slice; asking for memory reads nothing that the program sees.
-    unsafe { prefetch_bytes(values.as_ptr().cast(), size_of_val(values)) }
-}
-
-/// # Safety
-/// None is needed: the processor ignores addresses that it cannot read. `unsafe` for the pointer arithmetic.
-#[inline(always)]
-unsafe fn prefetch_bytes(from: *const u8, bytes: usize) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    {
-        let mut at = 0;
-        while at < bytes {
-            // SAFETY: within the bytes that the caller names.
-            unsafe { core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(from.add(at).cast()) };
-            at += LINE;
-        }
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = (from, bytes);
 }
 
 /// Where rows come from.

@@ -11,6 +11,7 @@
 //! | [`step`] | a step of Adam and of Adagrad on a run of parameters |
 //! | [`block`] | the training block: some inputs against some candidates, forward and backward |
 //! | [`rows`] | parameter tables that several threads read and write at once |
+//! | [`prefetch`] | asking for memory before it is read |
 //! | [`mapped`] | a file, or fresh memory, as bytes, `u32`, `u64` or `f32`, checked for size and alignment |
 //!
 //! The numeric code is written once, over the small `lanes::Lanes` trait, and instantiated for a portable
@@ -27,6 +28,7 @@ pub mod isa;
 mod lanes;
 pub mod mapped;
 pub mod matrix;
+pub mod prefetch;
 pub mod rows;
 pub mod softmax;
 pub mod step;

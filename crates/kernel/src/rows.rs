@@ -159,27 +159,6 @@ impl SharedRows {
 #[repr(C, align(64))]
 pub(crate) struct Line(pub [f32; ALIGN]);
 
-/// Asks the processor to bring the cache line at `address` into its cache: a hint, for any address.
-#[inline(always)]
-pub(crate) fn prefetch(address: *const f32) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch is no access in the language's sense and never faults; SSE is part of x86-64.
-    unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = address;
-}
-
-/// Asks the processor to bring `values[at]` into its cache, since it will be read soon: a hint, without
-/// any effect beyond the end.
-#[inline]
-pub fn expect<T>(values: &[T], at: usize) {
-    if let Some(value) = values.get(at) {
-        prefetch(std::ptr::from_ref(value).cast());
-    }
-}
-
 #[cold]
 #[inline(never)]
 fn out_of_range(row: usize, rows: usize) -> ! {

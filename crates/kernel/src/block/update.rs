@@ -6,7 +6,8 @@
 
 use super::{Task, part};
 use crate::lanes::Lanes;
-use crate::rows::{ALIGN, prefetch};
+use crate::prefetch;
+use crate::rows::ALIGN;
 
 /// Applies the gradients of a whole block.
 ///
@@ -38,7 +39,7 @@ pub(super) unsafe fn update<L: Lanes>(task: Task<'_>) {
 pub(super) fn expect(task: Task<'_>, c: usize) {
     if c.is_multiple_of(ALIGN) {
         for row in task.expected {
-            prefetch(row.wrapping_add(c));
+            prefetch::line(row.wrapping_add(c));
         }
     }
 }

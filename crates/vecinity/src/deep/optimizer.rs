@@ -20,7 +20,7 @@ mod missed;
 
 use super::{Parameter, RowGradient, Schedule};
 use missed::Missed;
-use vecinity_kernel::codes::prefetch;
+use vecinity_kernel::prefetch;
 use vecinity_kernel::step::{Adagrad, Adam, CatchUp};
 
 const BETA1: f64 = 0.9;
@@ -61,9 +61,10 @@ impl Optimizer {
 
     /// Begins the next step, and returns its rate.
     pub fn begin_step(&mut self) -> f32 {
-        let mut missed = std::mem::take(&mut self.missed);
-        self.pass(&mut missed);
-        self.missed = missed;
+        if self.step > 0 {
+            let (rate, keeps) = (f64::from(self.rate()), [true, false].map(|decays| self.keep(decays)));
+            self.missed.iter_mut().zip(keeps).for_each(|(missed, keep)| missed.pass(rate, keep));
+        }
         self.step += 1;
         self.rate()
     }
@@ -93,30 +94,21 @@ impl Optimizer {
     /// If a row does not exist.
     pub fn refresh(&self, parameter: &mut Parameter, rows: impl IntoIterator<Item = u32>) {
         let rows: Vec<u32> = rows.into_iter().collect();
-        bring(parameter, &rows, self.step.saturating_sub(1), self.catching_up(&self.missed, parameter.decays));
+        bring(parameter, &rows, self.step.saturating_sub(1), self.catching_up(parameter.decays));
     }
 
     /// Brings all rows to where they are behind this step: before they are read as a whole.
     pub fn settle(&self, parameter: &mut Parameter) {
-        let mut missed = self.missed.clone();
-        self.pass(&mut missed);
+        // What is asked for is where the next step begins.
+        let mut next = self.clone();
+        next.begin_step();
         let rows: Vec<u32> = (0..parameter.stamps.len() as u32).collect();
-        bring(parameter, &rows, self.step, self.catching_up(&missed, parameter.decays));
+        bring(parameter, &rows, self.step, next.catching_up(parameter.decays));
     }
 
-    /// The step that is being made is over.
-    fn pass(&self, missed: &mut [Missed; 2]) {
-        if self.step > 0 {
-            for (missed, decays) in missed.iter_mut().zip([true, false]) {
-                missed.pass(f64::from(self.rate()), self.keep(decays));
-            }
-        }
-    }
-
-    /// What the steps behind one of them amount to.
-    fn catching_up<'a>(&self, missed: &'a [Missed; 2], decays: bool) -> impl Fn(u32) -> CatchUp + use<'a> {
-        let method = self.method;
-        let missed = &missed[usize::from(!decays)];
+    /// What the steps that are over amount to for a row whose last one was `since`.
+    fn catching_up(&self, decays: bool) -> impl Fn(u32) -> CatchUp {
+        let (method, missed) = (self.method, &self.missed[usize::from(!decays)]);
         move |since| {
             let (keep, by, steps) = missed.behind(since as usize);
             let keep = keep as f32;
@@ -209,7 +201,7 @@ fn ask_ahead(parameter: &Parameter, rows: &[u32], at: usize) {
     if let Some(&row) = rows.get(at + AHEAD) {
         let run = row as usize * parameter.width..(row as usize + 1) * parameter.width;
         for values in [&parameter.values, &parameter.first, &parameter.second] {
-            prefetch(&values[run.clone()]);
+            prefetch::slice(&values[run.clone()]);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Gradients of the rows that a batch touched.
 
 use super::linear::add;
-use vecinity_kernel::codes::prefetch;
+use vecinity_kernel::prefetch;
 
 /// Places that are asked for ahead of the one that is added: those of a row lie all over a batch.
 const AHEAD: usize = 8;
@@ -60,7 +60,7 @@ pub fn sum_rows<'a>(
                 for (sum, places) in values.chunks_exact_mut(width).zip(ends.windows(2)) {
                     for number in places[0]..places[1] {
                         if let Some(&(_, later)) = wanted.get(number + AHEAD) {
-                            prefetch(at(later));
+                            prefetch::slice(at(later));
                         }
                         add(sum, at(wanted[number].1));
                     }

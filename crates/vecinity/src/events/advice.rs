@@ -53,8 +53,10 @@ impl Report {
     pub fn warnings(&self, sequences: bool) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(why) = self.sets().filter(|_| sequences) {
-            warnings
-                .push(format!("{why}; --kind sequence learns from an order that is not there. --kind set does not"));
+            warnings.push(format!(
+                "{why}; --kind sequence learns from an order that is not there. --kind set does not, nor does a network with \
+                 --strictly-earlier"
+            ));
         }
         if self.swapped {
             warnings.push(format!("the columns look swapped ({}); --columns says otherwise", self.columns.join(", ")));
@@ -112,7 +114,7 @@ mod tests {
         let orders = Report { columns: vec!["order_id -> session".into()], ..Report::default() };
         assert_eq!(orders.sets().unwrap(), "'order_id' names baskets, whose order means nothing");
         assert_eq!(Report { columns: vec!["session -> session".into()], ..Report::default() }.sets(), None);
-        assert!(report.warnings(true)[0].ends_with("--kind set does not"));
+        assert!(report.warnings(true)[0].ends_with("with --strictly-earlier"));
         assert_eq!(report.warnings(false), [""; 0]);
     }
 

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use vecinity_kernel::mapped::{Mapped, Plain};
-use vecinity_kernel::rows::expect;
+use vecinity_kernel::prefetch;
 
 /// Events whose places are asked for in advance.
 const AHEAD: usize = 16;
@@ -111,7 +111,7 @@ fn place(
         for (at, event) in events.iter().enumerate() {
             // The places lie all over the memory: they are asked for before they are written to.
             if let Some(later) = events.get(at + AHEAD) {
-                expect(&sorted, next[rank[later.owner as usize] as usize - first]);
+                prefetch::value(&sorted, next[rank[later.owner as usize] as usize - first]);
             }
             let to = &mut next[rank[event.owner as usize] as usize - first];
             sorted[*to] = *event;

@@ -7,7 +7,7 @@
 use crate::histories::Names;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
-use vecinity_kernel::rows::expect;
+use vecinity_kernel::prefetch;
 
 /// Names that a thread remembers, at most; beyond, it begins afresh with the next batch. About 25 MB.
 const REMEMBERED: usize = 1 << 19;
@@ -121,7 +121,7 @@ impl Interner {
     /// Asks for the slot that [`find`](Self::find) will look at first.
     #[inline]
     fn expect(&self, hash: u64) {
-        expect(&self.slots, hash as usize & self.slots.len().wrapping_sub(1));
+        prefetch::value(&self.slots, hash as usize & self.slots.len().wrapping_sub(1));
     }
 }
 

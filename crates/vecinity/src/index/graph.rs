@@ -5,7 +5,8 @@
 //! as good a start as the layers of HNSW, from memory that is read in one go.
 
 use super::pool::{Pool, Seen};
-use vecinity_kernel::codes::{Query, prefetch};
+use vecinity_kernel::codes::Query;
+use vecinity_kernel::prefetch;
 
 /// Rows scored at once where all are.
 pub(super) const BLOCK: usize = 512;
@@ -81,7 +82,7 @@ impl Graph<'_> {
                 }
             }
             if let Some(next) = walker.pool.peek() {
-                prefetch(&self.links[next as usize * self.degree..][..self.degree]);
+                prefetch::slice(&self.links[next as usize * self.degree..][..self.degree]);
             }
             walker.score(self.codes);
             walker.pool.offer_all(&walker.scores, walker.ids.iter().copied());

@@ -5,7 +5,7 @@ use super::pass::{Pass, Rows};
 use super::segment::{Segment, prepared};
 use super::{Metric, threads_for};
 use std::sync::Mutex;
-use vecinity_kernel::codes::prefetch;
+use vecinity_kernel::prefetch;
 use vecinity_kernel::vector::{dot, squared_distance};
 
 /// One found vector.
@@ -192,12 +192,12 @@ impl Segment {
         let passing = walker.pool.found().map(|(_, row)| row).filter(|&row| pass.contains(self, row as usize));
         walker.ids.extend(passing.take(count));
         for &row in walker.ids.iter().take(AHEAD) {
-            prefetch(self.vector(row as usize));
+            prefetch::slice(self.vector(row as usize));
         }
         short.clear();
         for (at, &row) in walker.ids.iter().enumerate() {
             if let Some(&next) = walker.ids.get(at + AHEAD) {
-                prefetch(self.vector(next as usize));
+                prefetch::slice(self.vector(next as usize));
             }
             short.push((distance(self.metric(), asked, self.vector(row as usize)), self.keys()[row as usize]));
         }

@@ -1,7 +1,7 @@
 //! The way of items: events become histories, histories a measured recommender.
 
 use super::conduct::Conduct;
-use super::{Data, Done, Given, How, Show, Titles, beside, example, listings, work_dir};
+use super::{Data, Done, Given, How, Show, Titles, beside, listings, work_dir};
 use crate::config::{Config, Kind};
 use crate::error::{Error, Result, grouped, shown};
 use crate::events::Report;
@@ -138,10 +138,16 @@ impl Items {
         }
     }
 
+    /// Whether the order of events that share a moment is learned from.
+    fn learns_order(&self) -> bool {
+        let strict = matches!(&self.config.model, ModelConfig::Youtube(network) if network.strictly_earlier);
+        self.config.data.kind == Kind::Sequence && self.sessions.is_none() && !strict
+    }
+
     /// What will probably disappoint.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.report.warnings(self.config.data.kind == Kind::Sequence && self.sessions.is_none());
+        let mut warnings = self.report.warnings(self.learns_order());
         if self.config.data.weighted && !self.histories.weighted() {
             warnings.push("--weighted has no effect: the data has no column of weights (--columns weight=NAME)".into());
         }
@@ -202,16 +208,8 @@ impl Items {
         };
         model.save(path)?;
         conduct.remove_checkpoint()?;
-        Ok(Done {
-            tokens: corpus.vocab().len(),
-            dim: config.train.dim,
-            epochs: trained.progress.epoch,
-            seconds: trained.progress.seconds,
-            tokens_per_second: trained.progress.tokens_per_second,
-            example: example(corpus.vocab()),
-            recipe,
-            evaluation: metrics.map(|metrics| metrics.evaluation),
-        })
+        let evaluation = metrics.map(|metrics| metrics.evaluation);
+        Ok(Done { recipe, evaluation, ..Done::of(corpus.vocab(), config.train.dim, &trained.progress) })
     }
 
     /// What was found in the data, line by line: a name and a text.

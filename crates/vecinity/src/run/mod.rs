@@ -107,6 +107,22 @@ pub struct Done {
     pub evaluation: Option<Evaluation>,
 }
 
+impl Done {
+    /// A training that was neither measured nor given a recipe.
+    fn of(vocab: &Vocab, dim: usize, progress: &Progress) -> Self {
+        Self {
+            tokens: vocab.len(),
+            dim,
+            epochs: progress.epoch,
+            seconds: progress.seconds,
+            tokens_per_second: progress.tokens_per_second,
+            example: example(vocab),
+            recipe: None,
+            evaluation: None,
+        }
+    }
+}
+
 /// Data that was read, with what is to be made of it.
 #[derive(Debug)]
 pub enum Prepared {

@@ -1,7 +1,7 @@
 //! The way of text: sentences become a corpus, a corpus becomes vectors.
 
 use super::conduct::Conduct;
-use super::{Data, Done, How, Show, Titles, example, nodes, work_dir};
+use super::{Data, Done, How, Show, Titles, nodes, work_dir};
 use crate::config::{Config, Kind};
 use crate::corpus::{Corpus, Tokens};
 use crate::error::{Result, grouped};
@@ -116,16 +116,7 @@ impl Text {
         };
         model.save(path)?;
         conduct.remove_checkpoint()?;
-        Ok(Done {
-            tokens: corpus.vocab().len(),
-            dim: config.train.dim,
-            epochs: trained.progress.epoch,
-            seconds: trained.progress.seconds,
-            tokens_per_second: trained.progress.tokens_per_second,
-            example: example(corpus.vocab()),
-            recipe: None,
-            evaluation: None,
-        })
+        Ok(Done::of(corpus.vocab(), config.train.dim, &trained.progress))
     }
 }
 

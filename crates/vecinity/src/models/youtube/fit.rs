@@ -130,8 +130,9 @@ pub fn fit(
     }
     let per_epoch = examples.in_an_epoch();
     if per_epoch == 0 || catalogue.len() < 2 {
+        let before = if config.strictly_earlier { "one of an earlier time" } else { "one before it" };
         return Err(Error::data(
-            format!("{} histories hold no event with one before it", fold.train.len()),
+            format!("{} histories hold no event with {before}", fold.train.len()),
             "a network needs histories of at least two events and a catalogue of two items",
         ));
     }

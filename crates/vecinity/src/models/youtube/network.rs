@@ -8,7 +8,7 @@ use crate::deep::{
     unit_backward, unit_rows,
 };
 use crate::rng::Rng;
-use vecinity_kernel::codes::prefetch;
+use vecinity_kernel::prefetch;
 
 /// Deviation of the first item rows.
 const DEVIATION: f32 = 0.05;
@@ -288,7 +288,7 @@ impl Network {
             let (pooled, beside) = first.split_at_mut(self.inputs.pooled());
             let start = trace.rows.len();
             // Rows of a large table lie far apart: all are asked for before the first one is awaited.
-            history.iter().for_each(|&item| prefetch(self.input.row(item as usize)));
+            history.iter().for_each(|&item| prefetch::slice(self.input.row(item as usize)));
             for &item in history.iter().rev() {
                 let row = self.input.row(item as usize);
                 let Some((masks, item_dropout, rng)) = &mut dropout else {
