@@ -28,7 +28,8 @@ import machine  # noqa: E402
 
 PEERS = ("hnswlib", "faiss-hnsw", "faiss-flat", "usearch", "voyager", "scann", "symphonyqg")
 RECALLS = (0.90, 0.95, 0.99, 0.999)
-EFFORTS = "15,18,22,28,36,48,64,90,130,200,300,450,700,1000"
+WALKS = "15,18,22,28,36,48,64,90,130,200,300,450,700,1000"
+COARSE = "1,500,700,1000,1400,2000,2800,4000,5600,8000,11000,16000"
 ONE = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -99,7 +100,7 @@ def vecinity(program: Path, folder: Path, metric: str) -> dict[str, Any]:
         start, before = time.perf_counter(), os.times()
         built = ask(program, "index", "build", folder / "base.npy", "-o", index, "--metric", metric, "--threads", "2")
         after = os.times()
-        found = ask(program, "index", "measure", index, "--queries", folder / "query.npy", "--effort", EFFORTS, "--filters")
+        found = ask(program, "index", "measure", index, "--queries", folder / "query.npy", "--walk", WALKS, "--coarse", COARSE, "--filters")
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
         # Reading the vectors, tuning, checks and writing the file are in these seconds.
         times = {"seconds": time.perf_counter() - start, "cpu": cpu, "memory_mb": built["bytes"] / 1e6}
@@ -146,7 +147,8 @@ def table(results: dict[str, Any]) -> str:
 def filters(found: dict[str, Any]) -> list[str]:
     if not found.get("filters"):
         return []
-    lines = [f"Filters at effort {found['tuned']['effort']}; a scan of all codes takes {found['scan_us']:.0f} µs.", ""]
+    effort = ", ".join(f"{way} {number}" for way, number in found["tuned"]["effort"].items())
+    lines = [f"Filters at the effort {effort}; a scan of all codes takes {found['scan_us']:.0f} µs.", ""]
     lines += ["| filter | pass | recall | median µs | as a test of keys: recall | median µs |", "|---|---|---|---|---|---|"]
     for row in found["filters"]:
         place = "in one corner" if row["correlated"] else "spread evenly"

@@ -5,6 +5,7 @@
 //! | [`isa`] | which instruction set this process uses; found once, at run time |
 //! | [`vector`] | products of vectors: dot, norm, one query against many rows |
 //! | [`codes`] | vectors of one byte a value, and the distances of a query to many of them |
+//! | [`pq`] | vectors of four bits a pair of values, and rough scores of all of them |
 //! | [`matrix`] | products of matrices |
 //! | [`tile`] | products of small matrices that lie ready: no packing, register tiles |
 //! | [`softmax`] | exponentials and their sums, for a softmax that is never whole in memory |
@@ -28,6 +29,7 @@ pub mod isa;
 mod lanes;
 pub mod mapped;
 pub mod matrix;
+pub mod pq;
 pub mod prefetch;
 pub mod rows;
 pub mod softmax;

@@ -2,19 +2,20 @@
 //!
 //! One line of JSON and one with its BLAKE3 checksum. It is replaced in one step, which is what makes a merge visible.
 
+use super::search::Effort;
 use crate::error::{Error, Result};
 use crate::{checksum, publish};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) const NAME: &str = "INDEX.json";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The effort that reaches a recall, and what was measured.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Tuned {
-    /// Candidates of a walk.
-    pub effort: usize,
+    /// For each way of searching.
+    pub effort: Effort,
     /// The recall of the nearest ten that was asked for.
     pub target: f64,
     /// The recall on queries that the effort was not chosen with.

@@ -1,6 +1,7 @@
 //! Finding the best rows of a matrix for a query: exactly ([`Exact`]), or by an index, nearly exactly and much sooner.
 //!
-//! * [`Segment`]: an immutable file of vectors, codes of one byte a value, and a graph of near rows.
+//! * [`Segment`]: an immutable file of vectors, codes of one byte a value and of four bits a pair of values, and a graph of
+//!   near rows.
 //! * [`Index`]: a folder with a segment and what changed since: added, replaced and deleted vectors are seen at once.
 //! * [`tune`] finds the effort that reaches a recall, [`measure`] what a segment does with it.
 //!
@@ -12,6 +13,7 @@
 
 mod batch;
 mod build;
+mod coarse;
 mod exact;
 mod graph;
 mod head;
@@ -34,7 +36,7 @@ pub use exact::Exact;
 pub use live::{Change, Filter, Index};
 pub use manifest::Tuned;
 pub use pass::Rows;
-pub use search::{Neighbor, Scratch, batch_threads};
+pub use search::{Effort, Neighbor, Scratch, batch_threads};
 pub use segment::Segment;
 pub(crate) use select::{BLOCK, Best};
 pub use select::{best_rows, threads_for};

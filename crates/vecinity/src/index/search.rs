@@ -1,9 +1,11 @@
-//! Searching a segment: the planner, the scan, the walk, and the exact scores of the short list.
+//! Searching a segment: the planner, the walk, the coarse scan and the scan, and the exact scores of the short list.
 
+use super::coarse::{self, CoarseScan};
 use super::graph::{BLOCK, Walker};
 use super::pass::{Pass, Rows};
 use super::segment::{Segment, prepared};
 use super::{Metric, threads_for};
+use std::fmt;
 use std::sync::Mutex;
 use vecinity_kernel::prefetch;
 use vecinity_kernel::vector::{dot, squared_distance};
@@ -17,10 +19,34 @@ pub struct Neighbor {
     pub score: f32,
 }
 
+/// How much a search may cost, for each way of searching; the cheapest one is taken. See [`tune`](super::tune).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Effort {
+    /// Candidates of a walk through the graph; at least one and a half times the wanted number is used. 0: no walk.
+    pub walk: usize,
+    /// Rows that a coarse scan lets through, about, for ten wanted ones and in proportion for more. 0: no coarse scan.
+    pub coarse: usize,
+}
+
+impl Effort {
+    /// A walk, if there is a graph.
+    #[must_use]
+    pub const fn walk(candidates: usize) -> Self {
+        Self { walk: candidates, coarse: 0 }
+    }
+
+    /// A coarse scan, if there are coarse codes.
+    #[must_use]
+    pub const fn coarse(rows: usize) -> Self {
+        Self { walk: 0, coarse: rows }
+    }
+}
+
 /// What a thread needs to search, kept from one question to the next.
 #[derive(Debug)]
 pub struct Scratch {
     walker: Walker,
+    scan: CoarseScan,
     asked: Vec<f32>,
     centred: Vec<f32>,
     pub(super) short: Vec<(f32, u64)>,
@@ -30,16 +56,33 @@ impl Scratch {
     /// For vectors of `dim` values.
     #[must_use]
     pub fn new(dim: usize) -> Self {
-        Self { walker: Walker::new(dim), asked: Vec::new(), centred: Vec::new(), short: Vec::new() }
+        Self {
+            walker: Walker::new(dim),
+            scan: CoarseScan::default(),
+            asked: Vec::new(),
+            centred: Vec::new(),
+            short: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Effort {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.walk, self.coarse) {
+            (0, 0) => to.write_str("scan"),
+            (walk, 0) => write!(to, "walk {walk}"),
+            (0, coarse) => write!(to, "coarse {coarse}"),
+            (walk, coarse) => write!(to, "walk {walk}, coarse {coarse}"),
+        }
     }
 }
 
 impl Segment {
     /// The `limit` vectors nearest to `query` (shape `[dim]`), the nearest first, equal scores by key.
     ///
-    /// * `effort`: candidates of the walk, see [`tuned`](super::tune); at least one and a half times `limit` is used.
-    /// * `pass`: the rows that may be answers. How many pass decides between a walk, of which those are kept, and a scan of
-    ///   just those; a walk that meets too few is followed by the scan.
+    /// * `effort`: see [`tune`](super::tune).
+    /// * `pass`: the rows that may be answers. How many pass decides between a walk, of which those are kept, a coarse scan of
+    ///   all and a scan of just those; a walk that meets too few is followed by a scan.
     ///
     /// # Panics
     /// If `query` has not `dim` values, or `scratch` is for vectors of another length.
@@ -49,7 +92,7 @@ impl Segment {
         scratch: &mut Scratch,
         query: &[f32],
         limit: usize,
-        effort: usize,
+        effort: Effort,
         pass: Option<&Rows>,
     ) -> Vec<Neighbor> {
         self.shortlist(scratch, query, limit, effort, pass.map_or(Pass::All, Pass::Rows));
@@ -67,7 +110,7 @@ impl Segment {
         scratch: &mut Scratch,
         query: &[f32],
         limit: usize,
-        effort: usize,
+        effort: Effort,
         keep: &dyn Fn(u64) -> bool,
     ) -> Vec<Neighbor> {
         self.shortlist(scratch, query, limit, effort, Pass::test(self, None, keep));
@@ -96,7 +139,7 @@ impl Segment {
         &self,
         queries: &[f32],
         limit: usize,
-        effort: usize,
+        effort: Effort,
         pass: Option<&Rows>,
         threads: usize,
     ) -> Vec<Vec<Neighbor>> {
@@ -117,21 +160,34 @@ impl Segment {
     }
 
     /// Leaves the answer in the scratch: distances and keys.
-    pub(super) fn shortlist(&self, scratch: &mut Scratch, query: &[f32], limit: usize, effort: usize, pass: Pass<'_>) {
+    pub(super) fn shortlist(&self, scratch: &mut Scratch, query: &[f32], limit: usize, effort: Effort, pass: Pass<'_>) {
         self.ask(scratch, query);
         let passing = pass.count(self.len());
         let limit = limit.min(pass.most(self.len()));
-        let effort = effort.max(limit + limit / 2);
-        if let Some(graph) = self.graph() {
+        let scan = self.scan_cost(pass);
+        // What is nearest among some lies deeper among all, where rough scores tell rows apart less well.
+        let deeper = if passing < self.len() / 10 * 9 { 2 } else { 1 };
+        let coarse = (deeper * effort.coarse * limit.div_ceil(TUNED_FOR)).max(coarse::least(self.len()));
+        let coarse_cost = self.len() / COARSE_ROWS + THROUGH * coarse;
+        let coarsely = effort.coarse > 0 && self.coarse().is_some() && coarse_cost < scan;
+        if let Some(graph) = self.graph().filter(|_| effort.walk > 0) {
+            let effort = effort.walk.max(limit + limit / 2);
             // As deep as the wanted number of passing rows is expected to lie.
             let depth = (effort as f64 * self.len() as f64 / passing.max(1) as f64).ceil() as usize;
-            if depth.saturating_mul(self.degree()).saturating_mul(BY_LINK) < self.scan_cost(pass) {
+            let otherwise = if coarsely { coarse_cost } else { scan };
+            if depth.saturating_mul(self.degree()).saturating_mul(BY_LINK) < otherwise {
                 graph.walk(&mut scratch.walker, depth);
                 // All nearest rows up to a depth are known: if enough of them pass, those are the nearest that pass, however
-                // the filter and the query hang together. If not, the scan has the last word.
+                // the filter and the query hang together. If not, a scan has the last word.
                 if self.rerank(scratch, limit, reranked(limit, effort), pass) {
                     return;
                 }
+            }
+        }
+        if coarsely {
+            self.scan_coarsely(scratch, reranked(limit, 0), coarse, pass);
+            if self.rerank(scratch, limit, reranked(limit, 0), Pass::All) {
+                return;
             }
         }
         self.scan_codes(scratch, reranked(limit, 0), pass);
@@ -185,6 +241,18 @@ impl Segment {
         }
     }
 
+    /// Leaves in the pool the nearest `count` by their codes of about `through` passing rows that a coarse scan lets through.
+    fn scan_coarsely(&self, scratch: &mut Scratch, count: usize, through: usize, pass: Pass<'_>) {
+        let Some(coarse) = self.coarse() else { return };
+        let Scratch { walker, scan, asked, centred, .. } = scratch;
+        let query = if self.metric() == Metric::Euclidean { centred } else { asked };
+        coarse.let_through(self, scan, query, through, pass, &mut walker.ids);
+        walker.score(self.codes());
+        let Walker { pool, ids, scores, .. } = walker;
+        pool.reset(count);
+        pool.offer_few(&scores[..ids.len()], |at| Some(ids[at]));
+    }
+
     /// Scores the nearest `count` passing rows of the pool exactly and keeps the best `limit`; whether there are as many.
     fn rerank(&self, scratch: &mut Scratch, limit: usize, count: usize, pass: Pass<'_>) -> bool {
         let Scratch { walker, asked, short, .. } = scratch;
@@ -208,8 +276,15 @@ impl Segment {
 
 /// What a row costs whose code is fetched by its number, among others in rising order: this many that are read in their turn.
 const BY_NUMBER: usize = 2;
+/// Rows of a coarse scan that cost as much as one whose code of whole bytes is read in its turn. Both are bound by the cache
+/// that they read from.
+const COARSE_ROWS: usize = 2;
+/// What a row costs that a coarse scan lets through.
+const THROUGH: usize = 3;
+/// Wanted rows that efforts are tuned for.
+pub(super) const TUNED_FOR: usize = 10;
 /// What a link costs that a walk follows: the code that it leads to may lie anywhere.
-const BY_LINK: usize = 6;
+const BY_LINK: usize = 7;
 /// Vectors asked for ahead of the one that is scored.
 const AHEAD: usize = 8;
 

@@ -1,6 +1,7 @@
 //! An immutable index: vectors, their codes and the graph in one file, which is mapped and used in place.
 
 use super::build::{self, Settings};
+use super::coarse::{self, Coarse};
 use super::graph::Graph;
 use super::layout::{CHECKSUM, Layout};
 use super::{Metric, inverse_norm, repair};
@@ -19,10 +20,10 @@ const LARGEST: usize = 64;
 ///
 /// # Example
 /// ```
-/// use vecinity::index::{Metric, Scratch, Segment, Settings};
+/// use vecinity::index::{Effort, Metric, Scratch, Segment, Settings};
 /// let rows = [1.0, 0.0, /**/ 0.0, 2.0, /**/ 3.0, 4.0];
 /// let segment = Segment::build(&rows, 2, &[10, 20, 30], Metric::Cosine, &Settings::for_metric(Metric::Cosine))?;
-/// let found = segment.search(&mut Scratch::new(2), &[1.0, 0.0], 2, 10, None);
+/// let found = segment.search(&mut Scratch::new(2), &[1.0, 0.0], 2, Effort::walk(10), None);
 /// assert_eq!((found[0].key, found[1].key), (10, 30));
 /// assert!((found[1].score - 0.6).abs() < 1e-6);         // 3 / 5
 /// # Ok::<(), vecinity::Error>(())
@@ -55,7 +56,8 @@ impl Segment {
         let n = keys.len();
         let degree = if n < settings.least_rows { 0 } else { settings.degree };
         let entries = settings.entries.min(n);
-        let layout = Layout::new(metric, n, dim, degree, entries).ok_or_else(|| {
+        let coarse = n >= settings.least_rows && coarse::fits(dim);
+        let layout = Layout::new(metric, n, dim, degree, entries, coarse).ok_or_else(|| {
             Error::data(format!("{} vectors of {dim} values are too many", grouped(n as u64)), "index fewer vectors")
         })?;
         let memory = |error| Error::io("memory", "allocate")(error);
@@ -73,8 +75,8 @@ impl Segment {
             // In the order in which a breadth-first search finds them, rows that are looked at together lie together.
             walked = repair::reach_all(first.bytes(), stride, dim, &mut links, degree, entries);
         }
-        let buffer = assemble(&layout, &Parts { rows, keys, mean, order, walked, codes: first.bytes(), links })
-            .map_err(memory)?;
+        let parts = Parts { rows, keys, mean, order, walked, codes: first.bytes(), links };
+        let buffer = assemble(&layout, &parts, settings.threads).map_err(memory)?;
         Ok(Self { bytes: Bytes::Built(buffer), layout })
     }
 
@@ -134,7 +136,9 @@ impl Segment {
         if !by_key.windows(2).all(rising) || by_key.iter().any(|&row| row as usize >= rows) {
             return Err("its keys are not in order".into());
         }
-        let floats = self.numbers::<f32>(self.layout.mean.clone()).iter().chain(self.vectors());
+        let sections = [&self.layout.mean, &self.layout.books, &self.layout.scales, &self.layout.squares];
+        let floats = sections.into_iter().flat_map(|section| self.numbers::<f32>(section.clone()));
+        let floats = floats.chain(self.vectors());
         if !floats.fold(true, |good, value| good & value.is_finite()) {
             return Err("a value is not finite".into());
         }
@@ -230,6 +234,16 @@ impl Segment {
         let Layout { dim, degree, entries, .. } = self.layout;
         let stride = vecinity_kernel::codes::stride(dim);
         (degree > 0).then(|| Graph { codes: self.codes(), stride, links: self.links(), degree, entries })
+    }
+
+    pub(super) fn coarse(&self) -> Option<Coarse<'_>> {
+        let Layout { books, scales, squares, blocks, .. } = &self.layout;
+        self.layout.coarse.then(|| Coarse {
+            books: self.numbers(books.clone()),
+            scales: self.numbers(scales.clone()),
+            squares: self.numbers(squares.clone()),
+            codes: &self.bytes()[blocks.clone()],
+        })
     }
 
     fn links(&self) -> &[u32] {
@@ -337,7 +351,7 @@ struct Parts<'a> {
 }
 
 /// Puts the file together.
-fn assemble(layout: &Layout, parts: &Parts<'_>) -> std::io::Result<Buffer> {
+fn assemble(layout: &Layout, parts: &Parts<'_>, threads: usize) -> std::io::Result<Buffer> {
     let Layout { metric, dim, degree, rows, .. } = *layout;
     let mut buffer = Buffer::zeroed(layout.bytes)?;
     let bytes = buffer.bytes_mut();
@@ -376,6 +390,13 @@ fn assemble(layout: &Layout, parts: &Parts<'_>) -> std::io::Result<Buffer> {
     for (row, to) in vectors.chunks_exact_mut(dim).enumerate() {
         prepared(&parts.rows[from(row) * dim..][..dim], metric, &mut unit);
         to.copy_from_slice(&unit);
+    }
+    if layout.coarse {
+        let made = coarse::encode(vectors, &parts.mean, metric, threads);
+        bytes[layout.books.clone()].copy_from_slice(as_bytes(&made.books));
+        bytes[layout.scales.clone()].copy_from_slice(as_bytes(&made.scales));
+        bytes[layout.squares.clone()].copy_from_slice(as_bytes(&made.squares));
+        bytes[layout.blocks.clone()].copy_from_slice(&made.codes);
     }
     let (content, sum) = bytes.split_at_mut(layout.bytes - CHECKSUM);
     sum.copy_from_slice(checksum::of_bytes(content).as_bytes());

@@ -40,16 +40,16 @@ fn walks_find_what_the_exact_search_finds_by_every_metric() {
         let (mut walked, mut scanned, mut scratch) = (0.0, 0.0, Scratch::new(dim));
         for query in asked.chunks(dim) {
             let truth = exact.nearest(query, 10, &[]);
-            let found = segment.search(&mut scratch, query, 10, 100, None);
+            let found = segment.search(&mut scratch, query, 10, Effort::walk(100), None);
             walked += recall(&found, &truth, &keys(n)) / 100.0;
             scanned += recall(&segment.scan(&mut scratch, query, 10, None), &truth, &keys(n)) / 100.0;
             assert!((found[0].score - truth[0].score).abs() < 1e-4 * truth[0].score.abs().max(1.0), "{name}");
         }
         assert!(walked > 0.985, "{name}: {walked}");
         assert!(scanned > 0.999, "{name}: {scanned}");
-        let batch = segment.search_batch(&asked, 10, 100, None, 3);
+        let batch = segment.search_batch(&asked, 10, Effort::walk(100), None, 3);
         for (query, answer) in asked.chunks(dim).zip(batch) {
-            assert_eq!(answer, segment.search(&mut scratch, query, 10, 100, None));
+            assert_eq!(answer, segment.search(&mut scratch, query, 10, Effort::walk(100), None));
         }
     }
 }
@@ -80,7 +80,8 @@ fn filtered_answers_are_right_however_filter_and_query_hang_together() {
     let mut place = vec![0; n];
     by_distance.iter().enumerate().for_each(|(at, hit)| place[hit.id.row()] = at);
     let mut scratch = Scratch::new(dim);
-    for percent in [1, 10, 50] {
+    let efforts = [Effort::walk(60), Effort::coarse(200)];
+    for (percent, effort) in [1, 10, 50].into_iter().flat_map(|percent| efforts.map(|effort| (percent, effort))) {
         for correlated in [false, true] {
             let keep = |row: usize| if correlated { place[row] < n * percent / 100 } else { row * 37 % 100 < percent };
             let pass = Rows::of(&segment, |key| keep((key as usize - 3) / 7));
@@ -88,14 +89,14 @@ fn filtered_answers_are_right_however_filter_and_query_hang_together() {
             let mut total = 0.0;
             for query in asked.chunks(dim) {
                 let truth = exact.nearest_where(query, 10, &|id| keep(id.row()));
-                let found = segment.search(&mut scratch, query, 10, 60, Some(&pass));
-                let tested = segment.search_where(&mut scratch, query, 10, 60, &|key| keep((key as usize - 3) / 7));
+                let found = segment.search(&mut scratch, query, 10, effort, Some(&pass));
+                let tested = segment.search_where(&mut scratch, query, 10, effort, &|key| keep((key as usize - 3) / 7));
                 for found in [found, tested] {
                     assert!(found.iter().all(|found| keep((found.key as usize - 3) / 7)));
                     total += recall(&found, &truth, &keys(n)) / 80.0;
                 }
             }
-            assert!(total >= 0.99, "{percent} %, correlated {correlated}: {total}");
+            assert!(total >= 0.99, "{percent} %, correlated {correlated}, {effort}: {total}");
         }
     }
 }
@@ -318,7 +319,13 @@ fn a_recall_target_is_reached_on_queries_that_it_was_not_tuned_with() {
     let queries = Queries { values: clustered(400, dim, 300, 10), own: Vec::new() };
     let [low, high] = [0.8, 0.99].map(|target| tune(&segment, &queries, target, 10));
     assert!(high.recall > 0.98 && low.recall > 0.75, "{low:?} {high:?}");
-    assert!(low.effort <= high.effort && high.effort < n);
+    let [few, many] = [low.effort, high.effort];
+    assert!(few.walk <= many.walk && few.coarse <= many.coarse && many.walk.max(many.coarse) < 2 * n);
+    // Each reaches it alone.
+    for effort in [Effort::walk(many.walk), Effort::coarse(many.coarse)] {
+        let measured = measure(&segment, &queries, 10, effort);
+        assert!(measured.recall > 0.97, "{measured:?}");
+    }
     assert_eq!(high.queries, 200);
     let measured = measure(&segment, &sample(&segment, 200, 3), 10, high.effort);
     assert!(measured.recall > 0.97 && measured.per_second > 0.0, "{measured:?}");
@@ -369,8 +376,11 @@ fn a_hostile_file_with_a_right_checksum_is_refused_or_answers() {
                 refused += 1;
             }
             Ok(segment) => {
-                let found = segment.search(&mut Scratch::new(segment.dim()), &vec![1.0; segment.dim()], 3, 5, None);
-                assert!(found.len() == 3 && found.iter().all(|found| !found.score.is_nan()), "{at}: {found:?}");
+                for effort in [Effort::walk(5), Effort::coarse(5)] {
+                    let query = vec![1.0; segment.dim()];
+                    let found = segment.search(&mut Scratch::new(segment.dim()), &query, 3, effort, None);
+                    assert!(found.len() == 3 && found.iter().all(|found| !found.score.is_nan()), "{at}: {found:?}");
+                }
                 answered += 1;
             }
         }

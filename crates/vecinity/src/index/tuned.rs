@@ -1,8 +1,8 @@
 //! A recall instead of knobs: the least effort that reaches it, found on some queries, measured on others.
 
 use super::pass::Rows;
-use super::search::{Neighbor, Scratch};
-use super::{Exact, Metric, Segment, Tuned, threads_for};
+use super::search::{Effort, Neighbor, Scratch};
+use super::{Exact, Metric, Segment, Tuned, coarse, threads_for};
 use crate::TokenId;
 use crate::rng::Rng;
 use std::collections::HashSet;
@@ -24,8 +24,8 @@ pub struct Queries {
 /// What an effort gives.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Measured {
-    /// Candidates of the walk.
-    pub effort: usize,
+    /// What was allowed.
+    pub effort: Effort,
     /// The share of the true nearest that were found.
     pub recall: f64,
     /// Queries.
@@ -67,8 +67,8 @@ pub fn sample(segment: &Segment, count: usize, seed: u64) -> Queries {
     Queries { values: rows.iter().flat_map(|&row| segment.vector(row)).copied().collect(), own }
 }
 
-/// The least effort of a rising series whose recall of the nearest `limit` on half of the queries is at least `target`;
-/// the recall it is stored with is that of the other half.
+/// For a walk and for a coarse scan the least of a rising series whose recall of the nearest `limit` on half of the queries is
+/// at least `target`; the recall that both are stored with is that of the other half.
 ///
 /// # Panics
 /// If the queries have not the segment's `dim`.
@@ -76,9 +76,21 @@ pub fn sample(segment: &Segment, count: usize, seed: u64) -> Queries {
 pub fn tune(segment: &Segment, queries: &Queries, target: f64, limit: usize) -> Tuned {
     let [first, second] = halves(queries, segment.dim());
     let truth = Truth::new(segment, &first, limit);
-    let mut effort = limit.max(1) + limit / 2;
-    while effort < segment.len() && truth.recall(&run(segment, &first, limit, effort).0) < target {
-        effort = (effort + 1).max(effort * 6 / 5);
+    // What costs more than a scan is not done: the series end there.
+    let least = |start: usize, effort: &dyn Fn(usize) -> Effort| {
+        let mut some = start;
+        while some < segment.len() && truth.recall(&run(segment, &first, limit, effort(some)).0) < target {
+            some = (some + 1).max(some * 6 / 5);
+        }
+        some
+    };
+    let mut effort = Effort { walk: 0, coarse: 0 };
+    if segment.graph().is_some() {
+        effort.walk = least(limit.max(1) + limit / 2, &Effort::walk);
+    }
+    if segment.coarse().is_some() {
+        // As many again cost little, and other queries may want them.
+        effort.coarse = 2 * least(coarse::least(segment.len()).max(1), &Effort::coarse);
     }
     let recall = Truth::new(segment, &second, limit).recall(&run(segment, &second, limit, effort).0);
     Tuned { effort, target, recall, queries: second.values.len() / segment.dim() }
@@ -89,7 +101,7 @@ pub fn tune(segment: &Segment, queries: &Queries, target: f64, limit: usize) -> 
 /// # Panics
 /// If the queries have not the segment's `dim`.
 #[must_use]
-pub fn measure(segment: &Segment, queries: &Queries, limit: usize, effort: usize) -> Measured {
+pub fn measure(segment: &Segment, queries: &Queries, limit: usize, effort: Effort) -> Measured {
     let (answers, mut times) = run(segment, queries, limit, effort);
     let recall = Truth::new(segment, queries, limit).recall(&answers);
     times.sort_unstable_by(f64::total_cmp);
@@ -109,7 +121,7 @@ pub fn measure(segment: &Segment, queries: &Queries, limit: usize, effort: usize
 /// # Panics
 /// If the queries have not the segment's `dim`.
 #[must_use]
-pub fn measure_filters(segment: &Segment, queries: &Queries, limit: usize, effort: usize) -> Vec<Filtered> {
+pub fn measure_filters(segment: &Segment, queries: &Queries, limit: usize, effort: Effort) -> Vec<Filtered> {
     let (n, dim) = (segment.len(), segment.dim());
     let asked = || queries.values.chunks_exact(dim);
     let exact = Exact::new(segment.vectors(), dim, segment.metric());
@@ -164,7 +176,7 @@ fn halves(queries: &Queries, dim: usize) -> [Queries; 2] {
 }
 
 /// Answers without the query itself, and seconds.
-fn run(segment: &Segment, queries: &Queries, limit: usize, effort: usize) -> (Vec<Vec<Neighbor>>, Vec<f64>) {
+fn run(segment: &Segment, queries: &Queries, limit: usize, effort: Effort) -> (Vec<Vec<Neighbor>>, Vec<f64>) {
     let mut scratch = Scratch::new(segment.dim());
     let asked = limit + usize::from(!queries.own.is_empty());
     let one = |(at, query): (usize, &[f32])| {

@@ -11,7 +11,9 @@
 use super::{Model, VECTORS, VOCAB};
 use crate::embeddings::Which;
 use crate::error::{Error, Result};
-use crate::index::{Exact, Index, Measured, Metric, Queries, Scratch, Segment, Settings, Tuned, measure, sample};
+use crate::index::{
+    Effort, Exact, Index, Measured, Metric, Queries, Scratch, Segment, Settings, Tuned, measure, sample,
+};
 use crate::recommend::{Recipe, Recommender};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -30,7 +32,7 @@ const QUERIES: usize = 1000;
 /// Neighbours that a recall counts.
 const LIMIT: usize = 10;
 /// Candidates of the searches that make trial histories.
-const EFFORT: usize = 60;
+const EFFORT: Effort = Effort::walk(60);
 
 /// What an index of a model answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

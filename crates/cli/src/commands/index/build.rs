@@ -163,8 +163,7 @@ impl Build {
             tuned,
         };
         output.answer(&built, |to| {
-            let how =
-                if built.graph { format!("effort {}", tuned.effort) } else { "few vectors: all are scanned".into() };
+            let how = if built.graph { tuned.effort.to_string() } else { "few vectors: all are scanned".into() };
             writeln!(
                 to,
                 "index   {} vectors of {} values, {}",

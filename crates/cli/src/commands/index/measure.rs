@@ -8,13 +8,13 @@ use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Instant;
-use vecinity::index::{self, Filtered, Measured, Queries, Scratch};
+use vecinity::index::{self, Effort, Filtered, Measured, Queries, Scratch};
 
 /// Measure recall and time of an index against the exact search.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vecinity index measure words.index
-  vecinity index measure shop.index --queries users.npy --effort 20,50,100")]
+  vecinity index measure shop.index --queries users.npy --walk 20,50,100 --coarse 1000")]
 pub(super) struct Measure {
     /// The index folder.
     index: PathBuf,
@@ -27,9 +27,12 @@ pub(super) struct Measure {
     /// Measure filters too, of which 1, 10 and 50 percent pass, spread evenly or all in one corner.
     #[arg(long)]
     filters: bool,
-    /// Efforts to measure [default: that of the index].
+    /// Measure walks through the graph with so many candidates [default: the effort of the index, which takes what is cheaper].
     #[arg(long, value_name = "N", value_delimiter = ',')]
-    effort: Vec<usize>,
+    walk: Vec<usize>,
+    /// Measure coarse scans that let about so many vectors through.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    coarse: Vec<usize>,
     #[command(flatten)]
     limit: Limit,
 }
@@ -57,7 +60,11 @@ impl Measure {
             None => index::sample(&segment, self.sample, 2),
         };
         queries.values.truncate(self.sample.saturating_mul(segment.dim()));
-        let efforts = if self.effort.is_empty() { vec![index.tuned().effort] } else { self.effort };
+        let walks = self.walk.into_iter().map(Effort::walk);
+        let mut efforts: Vec<Effort> = walks.chain(self.coarse.into_iter().map(Effort::coarse)).collect();
+        if efforts.is_empty() {
+            efforts.push(index.tuned().effort);
+        }
         let limit = self.limit.get();
         let measured = efforts.iter().map(|&effort| index::measure(&segment, &queries, limit, effort)).collect();
         let few = || queries.values.chunks_exact(segment.dim()).take(100);
@@ -80,7 +87,7 @@ impl Measure {
                 [vec![m.effort.to_string()], cells.to_vec(), times.to_vec()].concat()
             };
             let rows: Vec<_> = figures.measured.iter().map(row).collect();
-            let header = [">effort", &format!(">recall@{limit}"), ">queries/s", ">median µs", ">p99 µs"];
+            let header = ["effort", &format!(">recall@{limit}"), ">queries/s", ">median µs", ">p99 µs"];
             table::write(to, &header, &rows)?;
             writeln!(to, "scan of all codes {scan_us:.0} µs, exact search {exact_us:.0} µs; one thread each")?;
             let row = |f: &Filtered| {
