@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+import sentences
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = Path(__file__).resolve().parent / ".cache"
 SHARED = Path(os.environ.get("VECINITY_SHARED", ROOT.parent / "shared")) / "data"
 QUERIES = 2000
+SENTENCES = 20_000
 NEAREST = 10
 
 # Name of a set: the metric.
@@ -18,6 +21,8 @@ SETS = {
     "words": "cosine",
     "als-ml1m": "dot",
     "als-synthetic": "dot",
+    "youtube-synthetic": "dot",
+    "sentences": "cosine",
     "clustered-100k": "euclidean",
     "clustered-1m": "euclidean",
 }
@@ -35,6 +40,10 @@ def prepare(name: str, program: Path) -> Path:
         base, query = _als(*_ml1m())
     elif name == "als-synthetic":
         base, query = _als(*_synthetic())
+    elif name == "youtube-synthetic":
+        base, query = _youtube(folder, program, *_synthetic())
+    elif name == "sentences":
+        base, query = _sentences()
     else:
         base, query = _clustered(1_000_000 if name.endswith("1m") else 100_000)
     if SETS[name] == "cosine":
@@ -110,6 +119,31 @@ def _als(user: np.ndarray, item: np.ndarray, dim: int = 64) -> tuple[np.ndarray,
                 seen = of[other[order[ends[row] : ends[row + 1]]]]
                 to[row] = np.linalg.solve(gram + weight * seen.T @ seen, (1 + weight) * seen.sum(0))
     return right, left[rng.permutation(users)[:QUERIES]]
+
+
+def _youtube(folder: Path, program: Path, user: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The output matrix of Vecinity's network (64 values and the bias), asked by the vectors of users."""
+    order = np.random.default_rng(13).permutation(len(user))
+    lines = [f"{row}\t{user[at]}\t{item[at]}\n" for row, at in enumerate(order)]
+    (folder / "events.tsv").write_text("time\tuser\titem\n" + "".join(lines))
+    train = ["train", "events.tsv", "-o", "m", "--model", "youtube", "--dim", "64", "--epochs", "3", "--holdout", "none"]
+    for words in (
+        [*train, "--columns", "user=user,item=item,time=time"],
+        ["export", "m", "--format", "npy", "--vectors", "output", "-o", "items.npy"],
+        ["export", "m", "--format", "npy", "--users", "events.tsv", "-o", "users.npy"],
+    ):
+        subprocess.run([program, *words, "--quiet"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    users = np.load(folder / "users.npy")
+    return np.load(folder / "items.npy"), users[np.random.default_rng(14).permutation(len(users))[:QUERIES]]
+
+
+def _sentences() -> tuple[np.ndarray, np.ndarray]:
+    """Lines of 6 to 24 words, each once."""
+    with gzip.open(SHARED / "text/big.txt.gz", "rt", encoding="utf-8") as file:
+        lines = sorted({line.strip() for line in file if 6 <= len(line.split()) <= 24})
+    chosen = np.random.default_rng(17).permutation(len(lines))[: SENTENCES + QUERIES]
+    found = sentences.vectors([lines[at] for at in chosen])
+    return found[QUERIES:], found[:QUERIES]
 
 
 def _clustered(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -86,7 +86,7 @@ impl Model {
         let want = Want::best(asked.limit).only(&only);
         let want = if asked.include_history { want.including_asked() } else { want };
         let known = histories.iter().map(|history| self.history(history)).collect::<Result<Vec<_>>>()?;
-        let of = |history| User { history, known: context.as_ref().map(Context::known) };
+        let of = |history| User { history, known: context.as_ref().map(Context::known), weights: None };
         let users: Vec<_> = known.iter().map(|(history, _)| of(history)).collect();
         let found = if asked.reasons {
             users.iter().map(|user| recommender.recommend(user, want, style)).collect()
@@ -192,7 +192,7 @@ impl Model {
             let mut values = Vec::with_capacity(histories.len() * recommender.dim());
             for history in &histories {
                 let (history, _) = self.history(history)?;
-                let user = User { history: &history, known: context.as_ref().map(Context::known) };
+                let user = User { history: &history, known: context.as_ref().map(Context::known), weights: None };
                 values.extend(recommender.user_vector(&user));
             }
             Ok::<_, crate::errors::Failed>(Matrix::new(histories.len(), recommender.dim(), values))

@@ -11,6 +11,7 @@ use tower::ServiceExt;
 use vecinity::index::Metric;
 use vecinity::metadata::Metadata;
 use vecinity::model_dir::{IndexOf, Model, NewModel};
+use vecinity::models::User;
 use vecinity::recommend::Style;
 use vecinity::{Embeddings, Matrix, Vocab, ask::Want};
 use vecinity_server::{App, Limits, Settings, router};
@@ -225,6 +226,29 @@ async fn recommendations_are_those_of_the_library_with_reasons() {
     assert!(!ids(&answer).contains(&"i4"), "items of the history are left out");
     let answer = server.post("recommend", json!({"history": ["i4"], "include_history": true, "limit": 1})).await;
     assert_eq!(ids(&answer), ["i4"]);
+    // Entries may say when they were, which is their order, and how much they count, which networks refuse.
+    let told = json!([{"id": "i7", "at": "2026-11-20T10:00:00Z"}, {"id": "i4", "at": 1_700_000_000}]);
+    let answer = server.post("recommend", json!({"history": told, "limit": 5, "explain": true})).await;
+    let plain = server.post("recommend", json!({"history": ["i4", "i7"], "limit": 5, "explain": true})).await;
+    assert_eq!(answer["results"], plain["results"]);
+    let told = json!([{"id": "i4", "weight": 3}, "zzz", "i7"]);
+    let answer = server.post("recommend", json!({"history": told, "limit": 5, "explain": true})).await;
+    let user = User { history: &[4, 7], known: None, weights: Some(&[3.0, 1.0]) };
+    let expected = model.recommender().unwrap().recommend(&user, Want::best(5), style);
+    for (found, expected) in answer["results"].as_array().unwrap().iter().zip(&expected) {
+        assert_eq!(found["id"], model.embeddings.vocab().token(expected.item));
+        assert!((found["score"].as_f64().unwrap() - f64::from(expected.score)).abs() < 1e-6);
+    }
+    assert_ne!(answer["results"], plain["results"]);
+    assert_eq!(answer["unknown"], json!(["zzz"]));
+    for (history, what) in [
+        (r#"[{"id": "i4", "weight": 0}]"#, "the weight of 'i4' is 0"),
+        (r#"[{"id": "i4", "at": "yesterday"}]"#, "'yesterday' is no time"),
+        (r#"[{"id": "i4", "at": 5}, "i7"]"#, "1 of the 2 items of the history have a time"),
+        (r#"[{"id": "i4", "when": 5}]"#, "unknown field `when`"),
+    ] {
+        server.refused("recommend", &format!(r#"{{"history": {history}}}"#), 422, what).await;
+    }
     // Nothing known: what is popular, or nothing.
     let answer = server.post("recommend", json!({"history": ["zzz"], "limit": 2})).await;
     assert_eq!((ids(&answer), &answer["fallback"]), (vec!["i0", "i1"], &json!("popular")));

@@ -244,7 +244,7 @@ pub(crate) async fn vectors(
     app.work(move || {
         let started = Instant::now();
         let asker = served.asker(ask.vectors, Metric::Dot)?;
-        let (known, unknown) = look_up(&served, &ask.ids);
+        let (known, unknown) = look_up(&served, ask.ids.iter().map(String::as_str));
         let vocab = served.embeddings().vocab();
         let results = known.iter().map(|&id| VectorOf { id: vocab.token(id), vector: asker.vector(id) }).collect();
         answer(&served, started, VectorsFound { vectors: ask.vectors.name(), results, unknown })

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod ask;
 pub(crate) mod batch;
 pub(crate) mod events;
+mod history;
 pub(crate) mod items;
 pub(crate) mod map;
 pub(crate) mod models;
@@ -134,15 +135,15 @@ fn check_many(what: &str, found: usize, most: usize) -> Result<(), Problem> {
 
 /// Ids of a list, as far as the model knows them, and the others as they were written. Titles are taken too, if they name
 /// one item.
-fn look_up<'t>(served: &Served, texts: &'t [String]) -> (Vec<TokenId>, Vec<&'t str>) {
+fn look_up<'t>(served: &Served, texts: impl IntoIterator<Item = &'t str>) -> (Vec<TokenId>, Vec<&'t str>) {
     let resolver = served.resolver();
     let vocab = served.embeddings().vocab();
-    let (mut known, mut unknown) = (Vec::with_capacity(texts.len()), Vec::new());
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for text in texts {
         // What has a title is looked up by it; suggestions, which are dear, are for those who name one item.
         match vocab.get(text).or_else(|| resolver.knows(text).then(|| resolver.resolve(text).ok())?) {
             Some(id) => known.push(id),
-            None => unknown.push(text.as_str()),
+            None => unknown.push(text),
         }
     }
     (known, unknown)
@@ -155,7 +156,7 @@ fn with_allowed<T>(
     exclude: &[String],
     then: impl FnOnce(&(dyn Fn(TokenId) -> bool + Sync)) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    let (mut excluded, _) = look_up(served, exclude);
+    let (mut excluded, _) = look_up(served, exclude.iter().map(String::as_str));
     excluded.sort_unstable();
     let none = Filter::default();
     let bound = filter.unwrap_or(&none).bind(served.embeddings())?;

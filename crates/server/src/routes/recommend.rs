@@ -1,6 +1,7 @@
 //! Recommendations after a history, and the vector of a user.
 
-use super::{Written, answer, check_limit, check_many, look_up, ten, with_allowed};
+use super::history::{Entry, History};
+use super::{Written, answer, check_limit, check_many, ten, with_allowed};
 use crate::app::App;
 use crate::body::Json;
 use crate::problem::Problem;
@@ -14,15 +15,16 @@ use vecinity::TokenId;
 use vecinity::ask::Want;
 use vecinity::models::User;
 use vecinity::models::youtube::Context;
-use vecinity::recommend::{Answer as Item, Filter, Style, first_of_each};
+use vecinity::recommend::{Answer as Item, Filter, Style};
 
 /// What comes after a history?
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Recommend {
-    /// Ids or titles, oldest first.
+    /// Ids or titles, oldest first; or objects with an `id`, a `weight` and a time (`at`), which then is their order.
     #[serde(default)]
-    history: Vec<String>,
+    #[schema(value_type = Vec<Entry>)]
+    history: History,
     /// What else is known of the user, for networks that read it: columns with their values.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -130,10 +132,10 @@ impl Recommend {
     pub(super) fn answer(&self, served: &Served) -> Result<Vec<u8>, Problem> {
         let started = Instant::now();
         let style = Style { diversity: self.diversity, explain: self.explain }.check()?;
-        let (known, unknown) = look_up(served, &self.history);
-        let history = first_of_each(known.iter().map(|id| id.0));
+        let super::history::Known { items: history, weights, unknown } = self.history.known(served)?;
         let context = self.context.context(served)?;
-        let user = User { history: &history, known: context.as_ref().map(Context::known) };
+        let known = context.as_ref().map(Context::known);
+        let user = User { history: &history, known, weights: weights.as_deref() };
         let fallback = history.is_empty().then_some(self.fallback);
         let embeddings = served.embeddings();
         let found = with_allowed(served, self.filter.as_ref(), &self.exclude, |allowed| {
@@ -185,8 +187,9 @@ pub(crate) async fn recommend(
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Embed {
-    /// Ids or titles, oldest first.
-    history: Vec<String>,
+    /// As of a recommendation.
+    #[schema(value_type = Vec<Entry>)]
+    history: History,
     /// What else is known of the user, for networks that read it: columns with their values.
     #[serde(default)]
     #[schema(value_type = Object)]
@@ -214,14 +217,14 @@ pub(crate) async fn embed(
     check_many("items of a history", ask.history.len(), app.settings.limits.items)?;
     app.work(move || {
         let started = Instant::now();
-        let (known, unknown) = look_up(&served, &ask.history);
-        let history = first_of_each(known.iter().map(|id| id.0));
+        let super::history::Known { items: history, weights, unknown } = ask.history.known(&served)?;
         if history.is_empty() {
             let problem = Problem::invalid("nothing of the history is known, so that there is no vector of it");
             return Err(problem.advised("give items of the model"));
         }
         let context = ask.context.context(&served)?;
-        let user = User { history: &history, known: context.as_ref().map(Context::known) };
+        let known = context.as_ref().map(Context::known);
+        let user = User { history: &history, known, weights: weights.as_deref() };
         let vector = served.recommender.user_vector(&user);
         let recipe = served.recommender.recipe().to_string();
         answer(&served, started, Embedded { vector, unknown, recipe })

@@ -36,7 +36,7 @@ mod time;
 
 pub use batch::BadRow;
 pub use columns::{Columns, Named, Role};
-pub use time::Unit;
+pub use time::{Unit, milliseconds};
 
 use crate::corpus::{Lists, Source};
 use crate::error::{Error, Result, grouped};

@@ -52,6 +52,20 @@ pub(super) fn from_number(number: i64) -> i64 {
     }
 }
 
+/// A time as people write it, in milliseconds since 1970: a number (see [`Unit::of`]) or a date of ISO 8601; `None` if it is
+/// neither.
+///
+/// # Example
+/// ```
+/// use vecinity::events::milliseconds;
+/// assert_eq!(milliseconds("2026-11-23T07:30:00Z"), milliseconds("1795419000"));
+/// assert_eq!(milliseconds("yesterday"), None);
+/// ```
+#[must_use]
+pub fn milliseconds(text: &str) -> Option<i64> {
+    parse(text.as_bytes()).map(|(time, _)| time)
+}
+
 /// A time in milliseconds: a number (see [`Unit::of`]), or a date such as `2026-11-23`,
 /// `2026-11-23 07:30`, `2026-11-23T07:30:00.25Z`, `2026-11-23T07:30:00+02:00`, `23/11/2026 07:30` is none.
 #[must_use]

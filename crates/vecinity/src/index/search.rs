@@ -169,7 +169,13 @@ impl Segment {
         let deeper = if passing < self.len() / 10 * 9 { 2 } else { 1 };
         let coarse = (deeper * effort.coarse * limit.div_ceil(TUNED_FOR)).max(coarse::least(self.len()));
         let coarse_cost = self.len() / COARSE_ROWS + THROUGH * coarse;
-        let coarsely = effort.coarse > 0 && self.coarse().is_some() && coarse_cost < scan;
+        // Narrow filters leave too little of the sample that the bar is found with, and a test is asked of all that get through.
+        let wide = match pass {
+            Pass::All => true,
+            Pass::Rows(_) => passing >= self.len() / 5,
+            Pass::Test { .. } => passing >= self.len() / 10 * 9,
+        };
+        let coarsely = effort.coarse > 0 && self.coarse().is_some() && wide && coarse_cost < scan;
         if let Some(graph) = self.graph().filter(|_| effort.walk > 0) {
             let effort = effort.walk.max(limit + limit / 2);
             // As deep as the wanted number of passing rows is expected to lie.

@@ -126,8 +126,9 @@ impl Recommender {
                         let range = first..first + to.len() / dim;
                         let known: Vec<Vec<u32>> = range.clone().map(|row| translation.history(row)).collect();
                         let each = known.iter().zip(range);
-                        let asked: Vec<User<'_>> =
-                            each.map(|(history, row)| User { history, known: translation.behind(row) }).collect();
+                        let asked: Vec<User<'_>> = each
+                            .map(|(history, row)| User { history, known: translation.behind(row), weights: None })
+                            .collect();
                         self.user_vectors(&asked, to);
                         for (_, to) in known.iter().zip(to.chunks_exact_mut(dim)).filter(|(known, _)| known.is_empty())
                         {
@@ -146,7 +147,7 @@ impl Recommender {
         let histories: Vec<Vec<u32>> = range.clone().map(|row| translation.history(row)).collect();
         let each = histories.iter().zip(range);
         let users: Vec<User<'_>> =
-            each.map(|(history, row)| User { history, known: translation.behind(row) }).collect();
+            each.map(|(history, row)| User { history, known: translation.behind(row), weights: None }).collect();
         let lists = self.top(&users, asked.want, asked.diversity, asked.threads);
         histories.iter().map(|history| !history.is_empty()).zip(lists).collect()
     }

@@ -85,7 +85,7 @@ impl Recommender {
                 rng.shuffle(&mut others);
                 history.extend(others.into_iter().filter(|&item| item != first).take(TRIAL - 1));
             }
-            values.extend(self.query(&self.user_vector(&User { history: &history, known: None })));
+            values.extend(self.query(&self.user_vector(&User { history: &history, known: None, weights: None })));
         }
         Queries { values, own: Vec::new() }
     }

@@ -66,11 +66,11 @@ impl Recommender {
     /// If a row of the history does not exist.
     #[must_use]
     pub fn recommend<A: Asker + ?Sized>(&self, user: &A, want: Want<'_>, style: Style) -> Vec<Recommendation> {
-        let user = User { history: user.history(), known: user.known() };
+        let user = User { history: user.history(), known: user.known(), weights: user.weights() };
         let found = self.top(&[user], want, style.diversity, 1).pop().unwrap_or_default();
         let asked = style.explain.then(|| {
             let vector = self.user_vector(&user);
-            let asked = self.prepare(user.history, &vector, &mut Sums::new(self.len()));
+            let asked = self.prepare(&user, &vector, &mut Sums::new(self.len()));
             let vectors = self.parts_of(&asked, user, &vector);
             (asked, vectors)
         });
@@ -123,7 +123,7 @@ impl Recommender {
         let others: Vec<Vec<u32>> = (items.iter())
             .map(|left_out| user.history.iter().copied().filter(|item| item != left_out).collect())
             .collect();
-        let others: Vec<User<'_>> = others.iter().map(|history| User { history, ..user }).collect();
+        let others: Vec<User<'_>> = others.iter().map(|history| User { history, weights: None, ..user }).collect();
         let mut without = vec![0.0; items.len() * vector.len()];
         self.user_vectors(&others, &mut without);
         let part = |without: &[f32]| vector.iter().zip(without).map(|(with, without)| with - without).collect();

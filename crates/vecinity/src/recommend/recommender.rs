@@ -165,6 +165,12 @@ impl Recommender {
         &self.recipe
     }
 
+    /// Whether weights of the items of a history mean anything: networks weigh by themselves.
+    #[must_use]
+    pub fn takes_weights(&self) -> bool {
+        self.tower().is_none()
+    }
+
     /// The network that makes user vectors, if the recipe asks it.
     pub(super) fn tower(&self) -> Option<&Tower> {
         self.tables.tower.as_ref().filter(|_| self.recipe.vectors == Pair::Tower)
@@ -209,8 +215,12 @@ impl Recommender {
     }
 
     /// The items of a history that are asked with their weights, which add to 1.
-    fn weighted(memory: Memory, history: &[u32]) -> Vec<(u32, f32)> {
-        let mut items: Vec<(u32, f32)> = memory.of(history).collect();
+    fn weighted<A: Asker + ?Sized>(memory: Memory, user: &A) -> Vec<(u32, f32)> {
+        let mut items: Vec<(u32, f32)> = memory.of(user.history()).collect();
+        if let Some(weights) = user.weights() {
+            // The newest first, as the items are.
+            items.iter_mut().zip(weights.iter().rev()).for_each(|((_, weight), &own)| *weight *= own);
+        }
         let sum: f32 = items.iter().map(|(_, weight)| weight).sum();
         items.iter_mut().for_each(|(_, weight)| *weight /= sum);
         items
@@ -220,7 +230,10 @@ impl Recommender {
     #[must_use]
     pub fn user_vector<A: Asker + ?Sized>(&self, user: &A) -> Vec<f32> {
         let mut vector = vec![0.0; self.vectors.to.dim()];
-        self.user_vectors(&[User { history: user.history(), known: user.known() }], &mut vector);
+        self.user_vectors(
+            &[User { history: user.history(), known: user.known(), weights: user.weights() }],
+            &mut vector,
+        );
         vector
     }
 
@@ -236,24 +249,24 @@ impl Recommender {
             return tower.users(users, to);
         }
         for (user, to) in users.iter().zip(to.chunks_exact_mut(self.vectors.to.dim().max(1))) {
-            for (item, weight) in Self::weighted(self.recipe.memory, user.history()) {
+            for (item, weight) in Self::weighted(self.recipe.memory, user) {
                 axpy(weight, self.vectors.from.row(item as usize), to);
             }
         }
     }
 
-    /// Makes a history ready; `user` is its vector, and `sums` working space for all items.
-    pub(super) fn prepare(&self, history: &[u32], user: &[f32], sums: &mut Sums) -> Asked {
-        let items = Self::weighted(self.recipe.memory, history);
+    /// Makes the history of an asker ready; `user` is their vector, and `sums` working space for all items.
+    pub(super) fn prepare<A: Asker + ?Sized>(&self, asker: &A, user: &[f32], sums: &mut Sums) -> Asked {
+        let items = Self::weighted(self.recipe.memory, asker);
         let mut asked = Asked { items, factor: 1.0, parts: Vec::new(), added: Vec::new() };
-        if self.recipe.blend.is_empty() || history.is_empty() {
+        if self.recipe.blend.is_empty() || asker.history().is_empty() {
             return asked;
         }
         let share = self.recipe.share_of_vectors();
         asked.factor = if share > 0.0 { share / self.spread(user) } else { 0.0 };
         let mut all = Vec::new();
         for (blend, table) in self.recipe.blend.iter().zip(&self.tables_blended) {
-            let items = Self::weighted(blend.memory, history);
+            let items = Self::weighted(blend.memory, asker);
             for &(item, weight) in &items {
                 sums.add(weight, table.row(item));
             }
@@ -321,7 +334,7 @@ impl Recommender {
         users.resize(askers.len() * dim, 0.0);
         self.user_vectors(askers, users);
         let each = askers.iter().zip(users.chunks_exact(dim.max(1)));
-        each.map(|(asker, user)| self.prepare(asker.history(), user, sums)).collect()
+        each.map(|(asker, user)| self.prepare(asker, user, sums)).collect()
     }
 
     /// The best items for each user, the best first, equal scores by row.

@@ -104,7 +104,7 @@ impl Scorer for OnItems<'_> {
             queries.iter().map(|query| translation.known(&query.history).collect()).collect();
         let users = queries.iter().zip(&histories);
         let users: Vec<User<'_>> =
-            users.map(|(query, history)| User { history, known: translation.before(query) }).collect();
+            users.map(|(query, history)| User { history, known: translation.before(query), weights: None }).collect();
         let n = recommender.len();
         let mut found = vec![0.0; queries.len() * n];
         recommender.score(&users, &mut found);

@@ -50,7 +50,7 @@ impl Asked<'_> {
         let bound = self.filter.bind(embeddings)?;
         let only = |id| !self.excluded.contains(&id) && bound.allows(id);
         let context = self.context(context)?;
-        let user = User { history: &history, known: context.as_ref().map(Context::known) };
+        let user = User { history: &history, known: context.as_ref().map(Context::known), weights: None };
         let found = self.recommender.recommend(&user, self.want(&only), self.style);
         let cause = if found.is_empty() { Some(self.why_nothing()?) } else { None };
         if let Some(cause) = &cause {

@@ -37,6 +37,12 @@ pub trait Asker: Sync {
     fn known(&self) -> Option<Known<'_>> {
         None
     }
+
+    /// How much each item of the history counts beside its place, positive, shape `[history().len()]`; `None`: all alike.
+    /// Networks weigh by themselves and do not ask.
+    fn weights(&self) -> Option<&[f32]> {
+        None
+    }
 }
 
 impl<H: AsRef<[u32]> + Sync + ?Sized> Asker for H {
@@ -52,6 +58,8 @@ pub struct User<'a> {
     pub history: &'a [u32],
     /// What else is known, if the model reads anything else.
     pub known: Option<Known<'a>>,
+    /// How much each item counts: see [`Asker::weights`].
+    pub weights: Option<&'a [f32]>,
 }
 
 impl Asker for User<'_> {
@@ -61,6 +69,10 @@ impl Asker for User<'_> {
 
     fn known(&self) -> Option<Known<'_>> {
         self.known
+    }
+
+    fn weights(&self) -> Option<&[f32]> {
+        self.weights
     }
 }
 

@@ -356,7 +356,7 @@ fn what_is_known_of_a_user_decides_where_the_history_does_not() {
             let value = |name: &str| Some(if name == "country" { country } else { height });
             let context = tower.schema().context(&value).unwrap();
             let mut user = vec![0.0; tower.dim()];
-            tower.users(&[User { history: &[4], known: Some(context.known()) }], &mut user);
+            tower.users(&[User { history: &[4], known: Some(context.known()), weights: None }], &mut user);
             let score = |item: u32| -> f32 { output.row(item as usize).iter().zip(&user).map(|(a, b)| a * b).sum() };
             let best = (0..30).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap() as usize;
             assert_eq!((best / 10, best % 10 / 5), (number, half), "{country}, {height}: item {best}");
