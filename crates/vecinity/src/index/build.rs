@@ -100,7 +100,7 @@ fn neighbours(graph: &Graph<'_>, new: &mut [u32], dim: usize, settings: &Setting
     let shares = Mutex::new(new.chunks_mut(SHARE * degree).enumerate());
     on_threads(settings.threads, || {
         let (mut walker, mut chooser, mut own) = (Walker::new(dim), Chooser::new(dim), Vec::new());
-        while let Some((share, links)) = lock(&shares).next() {
+        while let Some((share, links)) = next(&shares) {
             for (at, links) in links.chunks_exact_mut(degree).enumerate() {
                 let row = (first + share * SHARE + at) as u32;
                 walker.query.set_row(graph.code(row));
@@ -126,7 +126,7 @@ fn linked_back(graph: &Graph<'_>, back: &[(u32, u32)], dim: usize, settings: &Se
     let changed = Mutex::new(Vec::with_capacity(groups.len()));
     on_threads(settings.threads, || {
         let (mut walker, mut chooser, mut own) = (Walker::new(dim), Chooser::new(dim), Vec::new());
-        while let Some(share) = lock(&shares).next() {
+        while let Some(share) = next(&shares) {
             for group in share {
                 let row = group[0].0;
                 walker.ids.clear();
@@ -185,6 +185,11 @@ impl Chooser {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The next share of work. Not in the head of a `while let` itself: the lock would be held while the share is worked on.
+pub(super) fn next<T>(shares: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    lock(shares).next()
 }
 
 /// Runs the same work on several threads, this one among them.

@@ -6,7 +6,7 @@
 //! over, and looks sixteen bytes up at a time; what it lets through is scored by [codes of bytes](vecinity_kernel::codes) next.
 
 use super::Metric;
-use super::build::on_threads;
+use super::build::{next, on_threads};
 use super::pass::Pass;
 use super::segment::Segment;
 use std::sync::Mutex;
@@ -218,10 +218,6 @@ fn learn(points: &[[f32; 2]], book: &mut [f32]) {
             }
         }
     }
-}
-
-fn next<T>(shares: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
-    shares.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! A change is on disk before it is acknowledged, and seen by every search that begins afterwards. A merge builds segment
 //! `g + 1` from what there is while searches and changes go on; `INDEX.json` is then replaced in one step.
 
-use super::build::on_threads;
+use super::build::{next, on_threads};
 use super::head::Head;
 use super::log::{self, Log};
 use super::manifest::{Manifest, Tuned};
@@ -382,9 +382,7 @@ impl Index {
         let mut answers = vec![Vec::new(); queries.len() / dim];
         let shares = Mutex::new(queries.chunks(16 * dim).zip(answers.chunks_mut(16)));
         on_threads(threads.max(1), || {
-            loop {
-                let share = lock(&shares).next();
-                let Some((queries, answers)) = share else { break };
+            while let Some((queries, answers)) = next(&shares) {
                 for (query, answer) in queries.chunks_exact(dim).zip(answers) {
                     *answer = self.search(query, limit, filter);
                 }

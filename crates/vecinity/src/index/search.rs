@@ -1,5 +1,6 @@
 //! Searching a segment: the planner, the walk, the coarse scan and the scan, and the exact scores of the short list.
 
+use super::build::{next, on_threads};
 use super::coarse::{self, CoarseScan};
 use super::graph::{BLOCK, Walker};
 use super::pass::{Pass, Rows};
@@ -146,11 +147,9 @@ impl Segment {
         assert!(queries.len().is_multiple_of(self.dim()), "queries must have the shape [q, dim]");
         let mut answers = vec![Vec::new(); queries.len() / self.dim()];
         let shares = Mutex::new(queries.chunks(16 * self.dim()).zip(answers.chunks_mut(16)));
-        super::build::on_threads(threads.max(1), || {
+        on_threads(threads.max(1), || {
             let mut scratch = Scratch::new(self.dim());
-            loop {
-                let share = shares.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-                let Some((queries, answers)) = share else { break };
+            while let Some((queries, answers)) = next(&shares) {
                 for (query, answer) in queries.chunks_exact(self.dim()).zip(answers) {
                     *answer = self.search(&mut scratch, query, limit, effort, pass);
                 }
