@@ -90,7 +90,7 @@ fn a_step_is_the_one_worked_out_by_hand() {
         more: &more,
         block: Block::new(),
         rng: Rng::new(seed, 0),
-        rate: 0.1,
+        rate: 0.01,
         loss: Loss::default(),
         goal: None,
         refused: &[],
@@ -104,7 +104,50 @@ fn a_step_is_the_one_worked_out_by_hand() {
     assert_near(&row(&input, small), &moved([-1.0, 1.0], 2.0 / 3.0));
     assert_near(&row(&input, tokens + 1), &[0.0, 0.0]);
     // (W - H) . push: own 0.5 + 1.25 = 1.75; red -2 + 1.25 = -0.75; small -0.5 - 1 + 1.25 = -0.25; times the shares.
-    assert_near(&row(&more[0], item), &[1.75 / 4.0, 2f32.ln() - 0.75 / 2.0, -0.25 / 4.0]);
+    // The pull takes three times the rate of each logit: 3 % of ln 2.
+    assert_near(&row(&more[0], item), &[1.75 / 4.0, 2f32.ln() * 0.97 - 0.75 / 2.0, -0.25 / 4.0]);
+}
+
+/// What a logit learns, but for the pull, is the slope of what the loss gains: `d (push . H) / d b`, by finite differences.
+#[test]
+fn logits_move_along_the_slope_of_the_loss() {
+    let corpus = corpus(&[vec!["a", "b", "c", "d", "e"], vec!["a", "b", "c", "d"]]);
+    let push = [0.3f32, -0.7, 0.2];
+    let model = Eges::new(Push(push.to_vec()), schema(&corpus), Weights::Learned, &corpus);
+    let tokens = corpus.vocab().len();
+    let item = corpus.vocab().get("d").unwrap().row();
+    let mut chance = Rng::new(3, 0);
+    let mut draw = || (0..3).map(|_| chance.below(2001) as f32 / 1000.0 - 1.0).collect::<Vec<_>>();
+    let mut input = SharedRows::zeroed(tokens + 6, 3).unwrap();
+    (0..tokens + 6).for_each(|at| input.row_mut(at).copy_from_slice(&draw()));
+    let start = draw();
+    let logits = |moved: usize, by: f32| {
+        let mut logits = SharedRows::zeroed(tokens, 3).unwrap();
+        logits.row_mut(item).copy_from_slice(&start);
+        logits.row_mut(item)[moved] += by;
+        [logits]
+    };
+    let gain = |moved: usize, by: f32| dot(&row(&model.completed(&input, &logits(moved, by)).unwrap(), item), &push);
+    let slope: Vec<f32> = (0..3).map(|at| (gain(at, 0.01) - gain(at, -0.01)) / 0.02).collect();
+    let more = logits(0, 0.0);
+    let output = SharedRows::zeroed(tokens, 3).unwrap();
+    let seed = (0..).find(|&seed| Rng::new(seed, 0).below(WITHOUT) != 0).unwrap();
+    let mut step = Step {
+        input: &input,
+        output: &output,
+        more: &more,
+        block: Block::new(),
+        rng: Rng::new(seed, 0),
+        rate: 0.025,
+        loss: Loss::default(),
+        goal: None,
+        refused: &[],
+    };
+    model.train(&[item as u32], &mut step, &mut Scratch::default());
+    for ((found, start), slope) in row(&more[0], item).iter().zip(&start).zip(&slope) {
+        let learned = found - start + PULL * 0.025 * start;
+        assert!((learned - slope).abs() < 1e-4 && slope.abs() > 1e-3, "{learned}, expected {slope}");
+    }
 }
 
 #[test]
