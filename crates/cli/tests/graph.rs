@@ -46,6 +46,37 @@ fn nodes_of_a_ring_are_near_each_other() {
 }
 
 #[test]
+fn a_run_over_a_graph_that_was_killed_goes_on_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    rings(folder);
+    let train = ["train", "edges.csv", "--kind", "graph", "--q", "0.5", "--walks", "200", "--walk-length", "40"];
+    let train = [&train[..], &["--dim", "64", "--epochs", "20", "--threads", "1", "--quiet"]].concat();
+    let killed = [&train[..], &["-o", "killed.model"]].concat();
+    answer(folder, &[&train[..], &["-o", "whole.model"]].concat());
+    // A checkpoint as often as possible; killed as soon as there is one.
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_vecinity"))
+        .current_dir(folder)
+        .args([&killed[..], &["--checkpoint-every", "0.01s"]].concat())
+        .spawn()
+        .unwrap();
+    let checkpoint = folder.join("killed.model.checkpoint/state.json");
+    while !checkpoint.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(checkpoint.exists() && !folder.join("killed.model").exists(), "the run ended before it was killed");
+    // Other walks are another run.
+    let message = refused(folder, &[&killed[..], &["--resume", "--p", "2"]].concat());
+    assert!(message.contains("belongs to another run"), "{message}");
+    answer(folder, &[&killed[..], &["--resume"]].concat());
+    let bytes = |model: &str| fs::read(folder.join(model).join("vectors.safetensors")).unwrap();
+    assert!(bytes("whole.model") == bytes("killed.model"));
+    assert!(!folder.join("killed.model.checkpoint").exists(), "a finished run leaves no checkpoint");
+}
+
+#[test]
 fn sequences_are_learned_from_walks_over_what_follows_what() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
