@@ -51,7 +51,7 @@ fn a_run_over_a_graph_that_was_killed_goes_on_to_the_same_bytes() {
     let folder = folder.path();
     rings(folder);
     let train = ["train", "edges.csv", "--kind", "graph", "--q", "0.5", "--walks", "200", "--walk-length", "40"];
-    let train = [&train[..], &["--dim", "64", "--epochs", "20", "--threads", "1", "--quiet"]].concat();
+    let train = [&train[..], &["--dim", "64", "--epochs", "4", "--threads", "1", "--quiet"]].concat();
     let killed = [&train[..], &["-o", "killed.model"]].concat();
     answer(folder, &[&train[..], &["-o", "whole.model"]].concat());
     // A checkpoint as often as possible; killed as soon as there is one.

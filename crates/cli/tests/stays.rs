@@ -230,6 +230,29 @@ fn types_are_learned_with_and_without_rejections() {
     assert_eq!(found["listing_types"], 2);
     assert_eq!(found["held_out"].as_array().unwrap().len(), 2);
     answer(folder, &["neighbors", "t.model", "listing:price=..60", "-k", "3"]);
+    // Guests of the last day before a cheap and a dear listing: one more feature, if their types are known.
+    answer(folder, &all(&["train", "events.tsv", "-o", "m.model"], &["--epochs", "2", "--holdout", "none"]));
+    fs::write(folder.join("shown.tsv"), "user\tlisting\tday\nu80\tm0l2\t59\nu80\tm0l3\t59\nzoe\tm0l2\t59\n").unwrap();
+    let named = ["--columns", "user=user,item=listing,event=event,time=day"];
+    let asked = ["affinity", "m.model", "events.tsv", "--candidates", "shown.tsv", "--candidate-columns"];
+    let asked =
+        [&asked[..], &["user=user,item=listing,time=day", "--types", "t.model", "-o", "f.jsonl"], &named].concat();
+    answer(folder, &[&asked[..], &["--users", "users.tsv"]].concat());
+    let lines = fs::read_to_string(folder.join("f.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (cheap, dear) = (rows[0]["user_type"].as_f64().unwrap(), rows[1]["user_type"].as_f64().unwrap());
+    assert!(cheap != dear && cheap.abs().max(dear.abs()) <= 1.0001, "{lines}");
+    // The same cosine as between the types themselves; of country 2, with two bookings or more behind it.
+    let types = ["user:country=2|bookings=2..", "listing:price=..60"];
+    let alike = answer(folder, &["similarity", "t.model", types[0], types[1]]);
+    assert!((alike["results"][0]["score"].as_f64().unwrap() - cheap).abs() < 1e-5, "{alike}, {lines}");
+    assert!(rows[2]["user_type"].is_null(), "{lines}");
+    let message = refused(folder, &asked);
+    assert!(message.contains("--users"), "{message}");
+    let mut wrong = asked.clone();
+    wrong[8] = "m.model";
+    let message = refused(folder, &[&wrong[..], &["--users", "users.tsv"]].concat());
+    assert!(message.contains("vecinity types"), "{message}");
     let shown = stdout(folder, &["inspect", "t.model", "--text"]);
     assert!(shown.contains("of listings: price at 60") && shown.contains("country · bookings at 2"), "{shown}");
 }

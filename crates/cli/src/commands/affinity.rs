@@ -14,9 +14,12 @@ use vecinity::error::{counted, grouped};
 use vecinity::events::{self, Grouping, Named, Role};
 use vecinity::formats::table::{Cell, Kind, Table};
 use vecinity::histories::{Histories, Values};
-use vecinity::market::{self, Affinities, Set};
+use vecinity::market::{self, Affinities, OfTypes, Set, TypeRules, Types};
 use vecinity::metadata::Metadata;
 use vecinity::model_dir::Model;
+
+/// The name of the types' feature.
+const USER_TYPE: &str = "user_type";
 
 /// How alike candidates are to what users did lately: features for a ranker (Grbovic & Cheng 2018, section 4.4).
 ///
@@ -28,7 +31,8 @@ use vecinity::model_dir::Model;
 #[command(after_help = "Examples:
   vecinity affinity stays.model recent.tsv --candidates shown.tsv -o features.parquet
   vecinity affinity stays.model recent.tsv --candidates shown.tsv --within 14d \\
-    --sets 'click,long=click>60s,last_long=last:click>60s,skip,wish=wishlist,book=booked' -o -")]
+    --sets 'click,long=click>60s,last_long=last:click>60s,skip,wish=wishlist,book=booked' -o -
+  vecinity affinity stays.model recent.tsv --candidates shown.tsv --types types.model --users guests.tsv -o features.csv")]
 pub(crate) struct Affinity {
     /// The model folder.
     model: PathBuf,
@@ -51,6 +55,15 @@ pub(crate) struct Affinity {
     /// Fields of the items, if the model has none.
     #[arg(long, value_name = "FILE")]
     metadata: Option<PathBuf>,
+    /// A model of `vecinity types`: one more feature, `user_type`, the cosine of the user's type at that moment and the listing's.
+    #[arg(long, value_name = "MODEL", requires = "users")]
+    types: Option<PathBuf>,
+    /// Fields of the users, for --types.
+    #[arg(long, value_name = "FILE", requires = "types")]
+    users: Option<PathBuf>,
+    /// The kind of event that is a booking, for --types.
+    #[arg(long, value_name = "EVENT", default_value = "booked")]
+    goal: String,
     /// Columns of the events, such as user=guest,item=listing,event=event,time=time.
     #[arg(long, value_name = "ROLE=NAME,...")]
     columns: Option<Named>,
@@ -82,11 +95,26 @@ impl Affinity {
         let events = read(&self.events, self.columns.clone().unwrap_or_default())?;
         let candidates = read(std::slice::from_ref(&self.candidates), self.of_candidates())?;
         let sets = if self.sets.is_empty() { each_kind(&events)? } else { self.sets.clone() };
-        let markets = self.markets(&model, output)?;
+        let of_file = self.metadata.as_deref().map(Metadata::parse).transpose()?;
+        let fields = of_file.as_ref().or(model.embeddings.metadata());
+        let markets = self.markets(&model, fields, output)?;
         let within = self.within.map(|within| i64::try_from(within.as_millis()).unwrap_or(i64::MAX));
-        let asked = market::Affinity::new(&model.embeddings, markets, &sets, within)?;
+        let mut asked = market::Affinity::new(&model.embeddings, markets, &sets, within)?;
         let mut columns = vec![("user", Kind::Id), ("item", Kind::Id)];
         columns.extend(sets.iter().map(|set| (set.name.as_str(), Kind::Perhaps)));
+        let types = self.types.as_deref().map(of_types).transpose()?;
+        let users = self.users.as_deref().map(Metadata::parse).transpose()?;
+        let made = match (&types, &users) {
+            (Some((_, rules)), Some(users)) => Some(Types::new(rules, listings(fields)?, users)?),
+            _ => None,
+        };
+        if let (Some((model, _)), Some(types)) = (&types, &made) {
+            if sets.iter().any(|set| set.name == USER_TYPE) {
+                return Err(Error::setting("sets", USER_TYPE, "another name: it is that of the types' feature").into());
+            }
+            asked = asked.with_types(OfTypes { model: &model.embeddings, types, goal: &self.goal });
+            columns.push((USER_TYPE, Kind::Perhaps));
+        }
         let write = |table: &mut Table<'_>| {
             asked.for_everybody(&events, &candidates, &mut |user, item, features| {
                 let mut cells = vec![Cell::Id(user), Cell::Id(item)];
@@ -129,14 +157,13 @@ impl Affinity {
     }
 
     /// The market of each row of the model.
-    fn markets(&self, model: &Model, output: Output) -> Result<Vec<u32>> {
+    fn markets(&self, model: &Model, fields: Option<&Metadata>, output: Output) -> Result<Vec<u32>> {
         let trained = model.config.as_ref().and_then(|config| config.data.local_negatives.clone());
         let Some(column) = self.market.clone().or(trained) else {
             output.say("note    no markets are known: a set has one centre (--market COLUMN)");
             return Ok(Vec::new());
         };
-        let of_file = self.metadata.as_deref().map(Metadata::parse).transpose()?;
-        match of_file.as_ref().or(model.embeddings.metadata()) {
+        match fields {
             Some(metadata) => {
                 let found = market::groups(model.embeddings.vocab(), metadata, &column);
                 Ok(found.map_err(|error| match error {
@@ -157,6 +184,21 @@ impl Affinity {
             None => Err(Error::setting("market", column, "a column of --metadata: the model has no fields").into()),
         }
     }
+}
+
+/// A model of types with its rules.
+fn of_types(path: &Path) -> vecinity::Result<(Model, TypeRules)> {
+    let model = Model::open(path)?;
+    let Some(rules) = &model.types else {
+        return Err(Error::setting("types", path.display(), "a model that `vecinity types` made"));
+    };
+    let rules = TypeRules::parse(rules, path)?;
+    Ok((model, rules))
+}
+
+fn listings(fields: Option<&Metadata>) -> vecinity::Result<&Metadata> {
+    fields
+        .ok_or_else(|| Error::data("the fields that make listings' types are not known", "give them: --metadata FILE"))
 }
 
 fn read(files: &[String], columns: Named) -> vecinity::Result<Histories> {

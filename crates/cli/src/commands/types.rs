@@ -8,6 +8,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use vecinity::config::Config;
 use vecinity::corpus::{Corpus, expand};
+use vecinity::embeddings::Which;
 use vecinity::error::grouped;
 use vecinity::events::{self, Grouping, Named};
 use vecinity::histories::Histories;
@@ -17,14 +18,15 @@ use vecinity::metadata::Metadata;
 use vecinity::model_dir::{self, NewModel, Origin};
 use vecinity::models::ModelConfig;
 use vecinity::train::{Control, Trained};
-use vecinity::{Embeddings, Matrix, TokenId};
+use vecinity::{Embeddings, Matrix, TokenId, Vocab};
 
 /// Learn which types of users book which types of listings, in one space (Grbovic & Cheng 2018).
 ///
 /// Rules (TOML) say how fields become types: categories as they are, numbers by edges or quantiles; of users also `bookings`
-/// (how many so far) and `mean:COLUMN` (of the listings booked so far), made anew at every booking. The last tenth of the
-/// bookings and rejections is held out first: how much more alike are a user's type and the listing type it booked than one it
-/// was rejected from, with and without learning from rejections?
+/// (how many so far) and `mean:COLUMN` (of the listings booked so far), made anew at every booking. A type's vector is the sum
+/// of its input and its output vector: what is learned is the product of one type's input and another's output. The last tenth
+/// of the bookings and rejections is held out first: how much more alike are a user's type and the listing type it booked than
+/// one it was rejected from, with and without learning from rejections?
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   vecinity types events.tsv --columns user=guest,item=listing,event=event,time=time --listings listings.tsv \\
@@ -62,8 +64,8 @@ pub(crate) struct Types {
     /// The kind of event that is a rejection by the host.
     #[arg(long, value_name = "EVENT")]
     reject: Option<String>,
-    /// For how many negatives a rejection stands.
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    /// For how many negatives a rejection stands; there is one other for each pair.
+    #[arg(long, value_name = "X", default_value_t = 10.0)]
     reject_weight: f32,
     /// Values in a vector.
     #[arg(long, value_name = "N", default_value_t = 32)]
@@ -83,12 +85,13 @@ pub(crate) struct Types {
 #[derive(Debug, Clone, Copy, Serialize)]
 struct Alike {
     learned_rejections: bool,
-    /// Cosines of both input vectors, as in the paper.
+    /// Mean cosines.
     accepted: f64,
     rejected: f64,
-    /// From the input vector of one to the output vector of the other, which is what is learned; the mean of both ways.
-    accepted_across: f64,
-    rejected_across: f64,
+    /// The standard error of their difference.
+    error: f64,
+    /// The share of listing types that the user type is nearer to than to the one it booked, mean; 0.5 is chance.
+    rank: f64,
     bookings: usize,
     rejections: usize,
 }
@@ -122,8 +125,8 @@ impl Types {
         for learned_rejections in [false, true] {
             let sequences = sequences(&before, learned_rejections)?;
             let (corpus, trained) = self.train(&sequences)?;
-            let model = trained.into_embeddings(corpus.vocab().clone())?;
-            held_out.extend(alike(&model, &after, learned_rejections));
+            let vectors = trained.into_embeddings(corpus.vocab().clone())?.vectors(Which::Sum)?;
+            held_out.extend(alike(corpus.vocab(), &vectors, &after, learned_rejections));
             if before.iter().all(|meeting| meeting.accepted) {
                 break;
             }
@@ -139,8 +142,9 @@ impl Types {
             seconds: trained.progress.seconds,
         };
         let config = self.config();
-        NewModel { config: Some(&config), types: rules, ..NewModel::trained(corpus.vocab(), &trained, origin) }
-            .save(&self.output)?;
+        let vectors = trained.into_embeddings(corpus.vocab().clone())?.vectors(Which::Sum)?;
+        let embeddings = Embeddings::new(corpus.vocab().clone(), vectors, None)?;
+        NewModel { config: Some(&config), types: rules, ..NewModel::of(&embeddings, origin) }.save(&self.output)?;
         let of = |side: &str| corpus.vocab().iter().filter(|(_, token, _)| token.starts_with(side)).count();
         let bookings = meetings.iter().filter(|meeting| meeting.accepted).count();
         let answer = Answer {
@@ -163,7 +167,8 @@ impl Types {
         config.train.seed = self.seed;
         if let ModelConfig::Airbnb(model) = &mut config.model {
             (model.global_context, model.local_negatives) = (false, 0);
-            model.plain.window = 5;
+            // One negative a pair: there are few types, and a booked pair met with five others of all kinds says little of them.
+            (model.plain.window, model.plain.negatives) = (5, 1);
             model.reject_weight = self.reject_weight;
         }
         config
@@ -180,34 +185,36 @@ impl Types {
 }
 
 /// Cosines of pairs that were not learned from and whose types are both known; nothing without a booking among them.
-fn alike(model: &Embeddings, meetings: &[&Meeting], learned_rejections: bool) -> Option<Alike> {
-    let (input, output) = (model.input(), model.output());
-    let cosine = |from: &Matrix, a: TokenId, to: &Matrix, b: TokenId| {
-        f64::from(Metric::Cosine.score(from.row(a.row()), to.row(b.row())))
-    };
-    let mean = |accepted: bool| {
-        let (mut inputs, mut across, mut pairs) = (0.0, 0.0, 0usize);
-        for meeting in meetings.iter().filter(|meeting| meeting.accepted == accepted) {
-            let vocab = model.vocab();
-            let (Some(user), Some(listing)) = (vocab.get(&meeting.user), vocab.get(&meeting.listing)) else { continue };
-            inputs += cosine(input, user, input, listing);
-            if let Some(output) = output {
-                across += (cosine(input, user, output, listing) + cosine(input, listing, output, user)) / 2.0;
-            }
-            pairs += 1;
+fn alike(vocab: &Vocab, vectors: &Matrix, meetings: &[&Meeting], learned_rejections: bool) -> Option<Alike> {
+    let cosine = |a: TokenId, b: TokenId| f64::from(Metric::Cosine.score(vectors.row(a.row()), vectors.row(b.row())));
+    let listings: Vec<TokenId> =
+        vocab.iter().filter(|(_, token, _)| token.starts_with("listing:")).map(|(id, ..)| id).collect();
+    let known = meetings
+        .iter()
+        .filter_map(|meeting| Some((meeting.accepted, vocab.get(&meeting.user)?, vocab.get(&meeting.listing)?)));
+    let (mut cosines, mut above): ([Vec<f64>; 2], f64) = Default::default();
+    for (accepted, user, listing) in known {
+        let found = cosine(user, listing);
+        cosines[usize::from(accepted)].push(found);
+        if accepted {
+            let nearer = listings.iter().filter(|&&other| cosine(user, other) > found).count();
+            above += nearer as f64 / (listings.len() - 1).max(1) as f64;
         }
-        let n = pairs.max(1) as f64;
-        (inputs / n, across / n, pairs)
-    };
-    let ((accepted, accepted_across, bookings), (rejected, rejected_across, rejections)) = (mean(true), mean(false));
-    (bookings > 0).then_some(Alike {
+    }
+    let [rejected, accepted] = cosines.map(|cosines| {
+        let n = cosines.len() as f64;
+        let mean = cosines.iter().sum::<f64>() / n.max(1.0);
+        let squares: f64 = cosines.iter().map(|cosine| (cosine - mean).powi(2)).sum();
+        (mean, squares / (n * (n - 1.0)).max(1.0), cosines.len())
+    });
+    (accepted.2 > 0).then(|| Alike {
         learned_rejections,
-        accepted,
-        rejected,
-        accepted_across,
-        rejected_across,
-        bookings,
-        rejections,
+        accepted: accepted.0,
+        rejected: rejected.0,
+        error: (accepted.1 + rejected.1).sqrt(),
+        rank: above / accepted.2 as f64,
+        bookings: accepted.2,
+        rejections: rejected.2,
     })
 }
 
@@ -222,23 +229,17 @@ fn write(answer: &Answer<'_>, to: &mut dyn std::io::Write) -> std::io::Result<()
     )?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     for alike in &answer.held_out {
-        let name = if alike.learned_rejections { "with rejections" } else { "without rejections" };
-        for (which, accepted, rejected) in [
-            ("input", alike.accepted, alike.rejected),
-            ("input to output", alike.accepted_across, alike.rejected_across),
-        ] {
-            let some = |value: f64| if alike.rejections > 0 { format!("{value:.4}") } else { "-".into() };
-            rows.push(vec![
-                name.to_owned(),
-                which.to_owned(),
-                format!("{accepted:.4}"),
-                some(rejected),
-                some(accepted - rejected),
-                format!("{} / {}", alike.bookings, alike.rejections),
-            ]);
-        }
+        let some = |text: String| if alike.rejections > 0 { text } else { "-".into() };
+        rows.push(vec![
+            if alike.learned_rejections { "with rejections" } else { "without rejections" }.to_owned(),
+            format!("{:.4}", alike.accepted),
+            some(format!("{:.4}", alike.rejected)),
+            some(format!("{:.4} ± {:.4}", alike.accepted - alike.rejected, alike.error)),
+            format!("{} / {}", alike.bookings, alike.rejections),
+            format!("{:.3}", alike.rank),
+        ]);
     }
-    table::write(to, &["held out: cosine", "of", ">booked", ">rejected", ">difference", ">pairs"], &rows)?;
+    table::write(to, &["held out: cosine", ">booked", ">rejected", ">difference", ">pairs", ">rank of booked"], &rows)?;
     writeln!(
         to,
         "wrote   {}                             Next:  vecinity neighbors {0} 'user:...'",

@@ -8,12 +8,15 @@
 //! ```
 //!
 //! since a set that spans several markets has no sensible centre: EmbClickSim, EmbLongClickSim, EmbSkipSim, EmbWishlistSim,
-//! EmbInqSim, EmbBookSim, and EmbLastLongClickSim, whose set is the last one alone.
+//! EmbInqSim, EmbBookSim, and EmbLastLongClickSim, whose set is the last one alone. UserTypeListingTypeSim is the cosine of the
+//! user's type at that moment and the listing's type.
 
+use super::Types;
 use crate::TokenId;
 use crate::embeddings::Embeddings;
 use crate::error::{Error, Result, shown};
 use crate::histories::{Histories, Names, Values};
+use crate::index::Metric;
 use std::fmt;
 use std::str::FromStr;
 use vecinity_kernel::vector::{axpy, dot};
@@ -82,9 +85,33 @@ pub struct Affinity<'a> {
     sets: &'a [Set],
     /// Only events at most so many milliseconds before the moment that is asked about.
     within: Option<i64>,
+    types: Option<OfTypes<'a>>,
 }
 
-/// What takes the features: gets the user, the listing and a feature for each set.
+/// What compares types of users with types of listings.
+#[derive(Debug, Clone, Copy)]
+pub struct OfTypes<'a> {
+    /// The vectors of the types.
+    pub model: &'a Embeddings,
+    /// The rules they were made by, with the fields of users and listings.
+    pub types: &'a Types<'a>,
+    /// The kind of event that is a booking.
+    pub goal: &'a str,
+}
+
+impl OfTypes<'_> {
+    /// The cosine of a user's type and a listing's; nothing if the model does not know one of them.
+    ///
+    /// * `booked`: what the user has booked so far.
+    #[must_use]
+    pub fn of<'b>(&self, user: &str, booked: impl IntoIterator<Item = &'b str>, listing: &str) -> Option<f32> {
+        let row = |name: &str| Some(self.model.input().row(self.model.vocab().get(name)?.row()));
+        let (user, listing) = (row(&self.types.user(user, booked))?, row(&self.types.listing(listing)?)?);
+        Some(Metric::Cosine.score(user, listing))
+    }
+}
+
+/// What takes the features: gets the user, the listing and a feature for each set, then that of the types, if they are asked.
 pub type Add<'a> = &'a mut dyn FnMut(&str, &str, &[Option<f32>]) -> Result<()>;
 
 /// What a user's recent events say: the centre of each market of each set.
@@ -108,7 +135,13 @@ impl<'a> Affinity<'a> {
             }
         }
         let markets = if markets.len() == model.len() { markets } else { vec![u32::MAX; model.len()] };
-        Ok(Self { model, markets, sets, within })
+        Ok(Self { model, markets, sets, within, types: None })
+    }
+
+    /// With one more feature: how alike the user's type and the listing's are.
+    #[must_use]
+    pub fn with_types(self, types: OfTypes<'a>) -> Self {
+        Self { types: Some(types), ..self }
     }
 
     /// What a user's events say at a moment.
@@ -199,8 +232,9 @@ impl<'a> Affinity<'a> {
         let (mut done, mut features) = (Vec::new(), Vec::new());
         for user in candidates.iter() {
             done.clear();
-            if let Ok(found) = owners.binary_search_by(|(owner, _)| owner.cmp(&user.owner)) {
-                let history = events.history(owners[found].1);
+            let found = owners.binary_search_by(|(owner, _)| owner.cmp(&user.owner)).ok().map(|at| owners[at].1);
+            if let Some(found) = found {
+                let history = events.history(found);
                 let all = history.items.iter().enumerate().filter_map(|(at, &item)| {
                     let row = Some(rows[item as usize]).filter(|&row| row != u32::MAX)?;
                     let kind = names.get(codes[history.events.start + at] as usize);
@@ -226,7 +260,12 @@ impl<'a> Affinity<'a> {
                 if let Some((_, recent)) = &recent {
                     self.of(recent, row, &mut features);
                 }
-                add(user.owner, candidates.items().token(TokenId(item)), &features)?;
+                let listing = candidates.items().token(TokenId(item));
+                if let Some(types) = &self.types {
+                    let booked = found.iter().flat_map(|&found| booked_before(events, found, types.goal, until));
+                    features.push(types.of(user.owner, booked, listing));
+                }
+                add(user.owner, listing, &features)?;
                 summary.rows += 1;
             }
         }
@@ -245,6 +284,23 @@ pub struct Summary {
     pub rows: u64,
     /// Candidates that the model does not know: they are left out.
     pub unknown: u64,
+}
+
+/// What the history `row` booked before a moment.
+fn booked_before<'h>(
+    events: &'h Histories,
+    row: usize,
+    goal: &'h str,
+    until: Option<i64>,
+) -> impl Iterator<Item = &'h str> {
+    let history = events.history(row);
+    let known = kinds(events).ok();
+    let before = move |at: usize| until.zip(history.times).is_none_or(|(until, times)| times[at] < until);
+    history.items.iter().enumerate().filter_map(move |(at, &item)| {
+        let (names, codes) = known?;
+        let booked = names.get(codes[history.events.start + at] as usize) == goal;
+        (booked && before(at)).then(|| events.items().token(TokenId(item)))
+    })
 }
 
 fn kinds(histories: &Histories) -> Result<(&Names, &[u32])> {

@@ -19,7 +19,7 @@ mod measure;
 mod sessions;
 mod types;
 
-pub use affinity::{Add, Affinity, Event, Recent, Set, Summary as Affinities};
+pub use affinity::{Add, Affinity, Event, OfTypes, Recent, Set, Summary as Affinities};
 pub use cold::{Nearest, New, add_nearest};
 pub use measure::{Alike, Before, FARTHEST, Measured, measure};
 pub use sessions::{Rules, Summary, groups, sessions};

@@ -186,7 +186,32 @@ impl<'a> Types<'a> {
         }))
     }
 
-    fn user(&self, id: &str, past: &Past) -> String {
+    /// The type of a user who has booked these listings so far.
+    #[must_use]
+    pub fn user<'b>(&self, id: &str, booked: impl IntoIterator<Item = &'b str>) -> String {
+        let mut past = self.nothing_booked();
+        booked.into_iter().for_each(|listing| self.book(listing, &mut past));
+        self.user_of(id, &past)
+    }
+
+    fn nothing_booked(&self) -> Past {
+        Past { bookings: 0, sums: vec![(0.0, 0); self.means.len()] }
+    }
+
+    /// A listing that the table does not have is no booking.
+    fn book(&self, listing: &str, past: &mut Past) {
+        if self.listings.fields(listing).is_none() {
+            return;
+        }
+        past.bookings += 1;
+        for (sum, &column) in past.sums.iter_mut().zip(&self.means) {
+            if let Some(value) = number(self.listings, listing, column) {
+                *sum = (sum.0 + value, sum.1 + 1);
+            }
+        }
+    }
+
+    fn user_of(&self, id: &str, past: &Past) -> String {
         named("user", &self.user, |source| match source {
             Source::Column(column) => self.users.value(id, column).map(str::to_owned),
             Source::Bookings => Some(past.bookings.to_string()),
@@ -209,7 +234,7 @@ impl<'a> Types<'a> {
         };
         let mut all = Vec::new();
         for history in histories.iter() {
-            let mut past = Past { bookings: 0, sums: vec![(0.0, 0); self.means.len()] };
+            let mut past = self.nothing_booked();
             let id = history.owner.split('#').next().unwrap_or(history.owner);
             for (at, &item) in history.items.iter().enumerate() {
                 let event = history.events.start + at;
@@ -221,14 +246,9 @@ impl<'a> Types<'a> {
                 let item = histories.items().token(crate::TokenId(item));
                 let Some(listing) = self.listing(item) else { continue };
                 let time = history.times.map_or(event as i64, |times| times[at]);
-                all.push(Meeting { history: history.row, time, user: self.user(id, &past), listing, accepted });
+                all.push(Meeting { history: history.row, time, user: self.user_of(id, &past), listing, accepted });
                 if accepted {
-                    past.bookings += 1;
-                    for (sum, &column) in past.sums.iter_mut().zip(&self.means) {
-                        if let Some(value) = number(self.listings, item, column) {
-                            *sum = (sum.0 + value, sum.1 + 1);
-                        }
-                    }
+                    self.book(item, &mut past);
                 }
             }
         }
@@ -382,6 +402,7 @@ mod tests {
                 "user:country=NL|bookings=1..|mean:price=..100 listing:room=room|price=100.. true",
             ]
         );
+        assert_eq!(types.user("u", ["a", "?"]), all[2].user);
         let made = sequences(&all.iter().collect::<Vec<_>>(), true).unwrap();
         let outcomes = made.outcomes().unwrap();
         let lengths: Vec<(usize, usize)> =

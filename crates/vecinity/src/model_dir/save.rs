@@ -79,6 +79,12 @@ impl<'a> NewModel<'a> {
     /// A model from a foreign file.
     #[must_use]
     pub fn imported(embeddings: &'a Embeddings, format: &str) -> Self {
+        Self::of(embeddings, Origin::Imported { format: format.to_owned() })
+    }
+
+    /// A model of vectors in memory.
+    #[must_use]
+    pub fn of(embeddings: &'a Embeddings, origin: Origin) -> Self {
         Self {
             vocab: embeddings.vocab(),
             input: Values::Matrix(embeddings.input()),
@@ -87,7 +93,7 @@ impl<'a> NewModel<'a> {
             parts: None,
             metadata: embeddings.metadata(),
             config: None,
-            origin: Origin::Imported { format: format.to_owned() },
+            origin,
             recipe: None,
             metrics: None,
             types: String::new(),
