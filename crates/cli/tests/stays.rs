@@ -249,6 +249,8 @@ fn types_are_learned_with_and_without_rejections() {
     assert!(rows[2]["user_type"].is_null(), "{lines}");
     let message = refused(folder, &asked);
     assert!(message.contains("--users"), "{message}");
+    let message = refused(folder, &[&asked[..], &["--users", "users.tsv", "--goal", "bought"]].concat());
+    assert!(message.contains("goal is bought") && message.contains("booked"), "{message}");
     let mut wrong = asked.clone();
     wrong[8] = "m.model";
     let message = refused(folder, &[&wrong[..], &["--users", "users.tsv"]].concat());

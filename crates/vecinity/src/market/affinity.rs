@@ -212,13 +212,16 @@ impl<'a> Affinity<'a> {
     ///   times, only what was done before each counts, so that a ranker is not trained on what came later.
     ///
     /// # Errors
-    /// [`Error::Data`] if the events have no kinds, or none of those of the sets; what `add` returns.
+    /// [`Error::Data`] if the events have no kinds; [`Error::Setting`] if one of a set, or the goal of the types, is not among them; what
+    /// `add` returns.
     pub fn for_everybody(&self, events: &Histories, candidates: &Histories, add: Add<'_>) -> Result<Summary> {
         let (names, codes) = kinds(events)?;
-        if let Some(set) = self.sets.iter().find(|set| !names.iter().any(|name| name == set.kind)) {
+        let asked = self.sets.iter().map(|set| ("sets", set.kind.as_str()));
+        let goal = self.types.iter().map(|types| ("goal", types.goal));
+        if let Some((setting, kind)) = asked.chain(goal).find(|(_, kind)| !names.iter().any(|name| name == *kind)) {
             let known: Vec<String> = names.iter().take(12).map(shown).collect();
             let expected = format!("events of the data: {}", known.join(", "));
-            return Err(Error::setting("sets", shown(&set.kind), expected));
+            return Err(Error::setting(setting, shown(kind), expected));
         }
         if self.sets.iter().any(|set| set.longer.is_some()) && !events.timed() {
             let advice = "name the column of times: --columns time=NAME,...";
