@@ -59,6 +59,12 @@ impl Style {
 }
 
 impl Recommender {
+    /// Whether the reasons for its recommendations are parts of the score, and not what a network says without an item.
+    #[must_use]
+    pub fn reasons_are_exact(&self) -> bool {
+        self.tower().is_none() || self.recipe().share_of_vectors() == 0.0
+    }
+
     /// What to recommend to a user: after a history, rows of the vocabulary, oldest first, perhaps with what else is known
     /// ([`User`]). As [`top`](Self::top), in the `style` wanted.
     ///

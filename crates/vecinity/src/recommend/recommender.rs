@@ -176,12 +176,6 @@ impl Recommender {
         self.tables.tower.as_ref().filter(|_| self.recipe.vectors == Pair::Tower)
     }
 
-    /// Whether the reasons for its recommendations are parts of the score, and not what a network says without an item.
-    #[must_use]
-    pub fn reasons_are_exact(&self) -> bool {
-        self.tower().is_none() || self.recipe.share_of_vectors() == 0.0
-    }
-
     /// The tables of the blend in the order of the recipe, by rows of the vocabulary.
     pub(super) fn blended(&self) -> &[Arc<Sparse>] {
         &self.tables_blended
