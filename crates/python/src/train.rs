@@ -207,7 +207,9 @@ fn add(lists: &mut Lists, sequence: &Bound<'_, PyAny>) -> Result<()> {
         return Err(text_for_list(place, &sequence.cast::<PyString>().map_err(PyErr::from)?.to_string_lossy()));
     }
     if sequence.is_instance_of::<PyDict>() {
-        let what = format!("sequence {place} of the data is a dict; expected a list of tokens, or a table: pandas.DataFrame(data)");
+        let what = format!(
+            "sequence {place} of the data is a dict; expected a list of tokens, or a table: pandas.DataFrame(data)"
+        );
         return Err(PyTypeError::new_err(what).into());
     }
     let tokens = sequence.try_iter().map_err(|_| {
