@@ -23,8 +23,8 @@ from typing import Any
 import data
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(data.ROOT / "bench/words"))
-import machine  # noqa: E402
+sys.path.append(str(HERE.parent))  # bench/common
+from common import machine  # noqa: E402
 
 PEERS = ("hnswlib", "faiss-hnsw", "faiss-flat", "usearch", "voyager", "scann", "symphonyqg")
 RECALLS = (0.90, 0.95, 0.99, 0.999)

@@ -3,31 +3,22 @@
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import layout
+from common import places
+from common.measure import Finished, run
 
-sys.path.append(str(layout.BENCH.parent / "words"))
-from measure import Finished, run  # noqa: E402  (shared with bench/words)
 
-
-@contextmanager
-def folder() -> Iterator[Path]:
+def folder() -> AbstractContextManager[Path]:
     """A fresh folder under the cache, removed afterwards."""
-    layout.WORK.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=layout.WORK))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    return places.fresh(layout.WORK)
 
 
 def python(script: str, arguments: Sequence[str], inside: Path, threads: int = 1) -> Finished:
@@ -48,7 +39,7 @@ def ours() -> Path:
     if given := os.environ.get("VECINITY"):
         return Path(given).resolve()
     subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "vecinity-cli"], cwd=layout.ROOT, check=True)
-    return _target() / "vecinity"
+    return places.release() / "vecinity"
 
 
 @cache
@@ -58,14 +49,10 @@ def example() -> Path:
         return Path(given).resolve()
     command = ["cargo", "build", "--release", "--quiet", "-p", "vecinity", "--example", "items"]
     subprocess.run(command, cwd=layout.ROOT, check=True)
-    return _target() / "examples" / "items"
+    return places.release() / "examples" / "items"
 
 
 def version() -> str:
     """Ours, by version and digest."""
     printed = subprocess.run([ours(), "--version"], check=True, capture_output=True, text=True).stdout.split()
     return f"{printed[-1]} (binary {hashlib.sha256(ours().read_bytes()).hexdigest()[:12]})"
-
-
-def _target() -> Path:
-    return Path(os.environ.get("CARGO_TARGET_DIR", layout.ROOT / "target")) / "release"

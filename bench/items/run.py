@@ -20,10 +20,10 @@ import evaluate
 import layout
 import neighbours
 import read
+import table
 import train
-from record import Record
-
-import machine  # isort: skip  (of bench/words, which `children` makes known)
+from common import machine
+from common.record import Record
 
 PARTS = ("train", "baselines", "read", "evaluate", "neighbours")
 PEERS = ("gensim", "implicit", "polars", "numpy", "scipy")
@@ -47,6 +47,14 @@ QUICK: dict[str, Any] = {
     "vectors": (20_000, 100, 100),
 }
 IDLE_LOAD = 0.3
+# What tells the entries of a section of the record apart.
+SECTIONS = {
+    "train": ("task",),
+    "baselines": ("model", "threads"),
+    "read": ("format", "rows", "threads"),
+    "evaluate": ("items", "queries", "threads"),
+    "neighbours": ("rows", "dim", "threads"),
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def main() -> None:
         "settings": train.SETTINGS,
     }
     folder = layout.CACHE / "quick" if options.quick or options.no_record else layout.RECORDS / machine.slug(facts)
-    record = Record(folder, datetime.date.today().isoformat(), header)
+    record = Record(folder, datetime.date.today().isoformat(), "items", header, SECTIONS, table.markdown)
     if (load := os.getloadavg()[0]) > IDLE_LOAD:
         _say(f"warning: the load of this machine is {load:.1f}; times taken now are not to be trusted")
     for part in plan.parts:

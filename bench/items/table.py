@@ -1,32 +1,23 @@
 #!/usr/bin/env python3
 """Turns a record of the bench into a readable Markdown table. usage: table.py RECORD.json"""
 
-import json
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from statistics import mean, median, stdev
-from typing import Any
 
-Entry = dict[str, Any]
-
-OURS = "vecinity"
+import layout  # noqa: F401  (makes bench/common known)
+from common.markdown import OURS, Entry, Render, head, listed, main, page, spread, table
 
 
 def markdown(record: Entry) -> str:
     """The whole record as Markdown."""
-    sections: tuple[tuple[str, Callable[[list[Entry]], list[str]]], ...] = (
-        ("train", _train),
-        ("baselines", _baselines),
-        ("read", _read),
-        ("evaluate", _evaluate),
-        ("neighbours", _neighbours),
-    )
-    lines = _head(record)
-    for name, render in sections:
-        if record.get(name):
-            lines += ["", *render(record[name])]
-    return "\n".join(lines) + "\n"
+    sections: dict[str, Render] = {
+        "train": _train,
+        "baselines": _baselines,
+        "read": _read,
+        "evaluate": _evaluate,
+        "neighbours": _neighbours,
+    }
+    return page(_head(record), sections, record)
 
 
 def seconds_an_epoch(pairs: Sequence[Entry], clock: str) -> list[float]:
@@ -35,16 +26,10 @@ def seconds_an_epoch(pairs: Sequence[Entry], clock: str) -> list[float]:
 
 
 def _head(record: Entry) -> list[str]:
-    machine = record["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in record["programs"].items())
-    settings = ", ".join(f"{key} {value}" for key, value in record["settings"].items())
+    versions = (f"{name} {version}" for name, version in record["programs"].items())
     return [
-        f"# Items, {record['date']}",
-        "",
-        f"Machine: {machine['cpu']} (family/model {machine['cpu_family_model']}), {machine['cores']} cores, "
-        f"{machine['memory_gib']} GiB, {', '.join(machine['flags'])}; {machine['system']}.",
-        f"Programs: {versions}.",
-        f"item2vec: {settings}. How it is all taken: `bench/items/README.md`. Ratios are of medians; "
+        *head("Items", record, versions),
+        f"item2vec: {listed(record['settings'])}. How it is all taken: `bench/items/README.md`. Ratios are of medians; "
         "in brackets least and most.",
     ]
 
@@ -61,12 +46,12 @@ def _train(entries: list[Entry]) -> list[str]:
             epochs = str(runs[0]["epochs"]) if runs else ""
             ways = ("input -> output, dot", "input, cosine")
             scores = [_mean([run["scores"][way]["HR@10"] for run in runs]) for way in ways]
-            rows.append((entry["task"], entry["kind"], program, _spread(cpu), tokens, ratio, epochs, *scores))
+            rows.append((entry["task"], entry["kind"], program, spread(cpu), tokens, ratio, epochs, *scores))
     header = (
         *("data", "form", "program", "CPU s an epoch", "thousand items a CPU s", "ours is faster by", "epochs"),
         *("HR@10 in -> out, dot", "HR@10 in, cosine"),
     )
-    return ["## Training and accuracy", "", *_table(header, rows)]
+    return ["## Training and accuracy", "", *table(header, rows)]
 
 
 def _baselines(entries: list[Entry]) -> list[str]:
@@ -74,14 +59,14 @@ def _baselines(entries: list[Entry]) -> list[str]:
     for entry in entries:
         for program, runs in entry["times"].items():
             cells = [
-                _spread([run[step][clock] for run in runs]) for step in ("fit", "lists") for clock in ("wall", "cpu")
+                spread([run[step][clock] for run in runs]) for step in ("fit", "lists") for clock in ("wall", "cpu")
             ]
             score = entry["scores"][program]["HR@10"]
             peak = f"{max(run['peak_mib'] for run in runs):,.0f}"
             rows.append((entry["model"], program, *cells, f"{score:.3f}", peak))
     threads = entries[0]["threads"]
     header = ("model", "program", "fit, wall s", "CPU s", "ten items for all, wall s", "CPU s", "HR@10", "peak MiB")
-    return [f"## Baselines on ml-1m, {threads} threads", "", *_table(header, rows)]
+    return [f"## Baselines on ml-1m, {threads} threads", "", *table(header, rows)]
 
 
 def _read(entries: list[Entry]) -> list[str]:
@@ -92,11 +77,11 @@ def _read(entries: list[Entry]) -> list[str]:
             cells = []
             for clock in ("wall", "cpu"):
                 values = [run[clock] for run in runs]
-                cells += [_spread(values), "" if program == OURS else f"{median(values) / base[clock]:.2f} ×"]
+                cells += [spread(values), "" if program == OURS else f"{median(values) / base[clock]:.2f} ×"]
             peak = f"{median(run['peak_mib'] for run in runs):,.0f}"
             rows.append((f"{entry['rows']:,}", entry["format"], program, *cells, peak))
     header = ("events", "format", "program", "wall s", "of ours", "CPU s", "of ours", "peak MiB")
-    return [f"## Reading a log into histories, {entries[0]['threads']} threads", "", *_table(header, rows)]
+    return [f"## Reading a log into histories, {entries[0]['threads']} threads", "", *table(header, rows)]
 
 
 def _evaluate(entries: list[Entry]) -> list[str]:
@@ -112,7 +97,7 @@ def _evaluate(entries: list[Entry]) -> list[str]:
             )
     header = ("items", "users", "threads", "program", "wall s", "CPU s", "peak MiB")
     note = "Full ranking of one target a user, and the first ten. numpy: a sample of the users, scaled."
-    return ["## Evaluating a large catalogue", "", note, "", *_table(header, rows)]
+    return ["## Evaluating a large catalogue", "", note, "", *table(header, rows)]
 
 
 def _neighbours(entries: list[Entry]) -> list[str]:
@@ -121,10 +106,10 @@ def _neighbours(entries: list[Entry]) -> list[str]:
         medians = {program: [run["median"] for run in runs] for program, runs in entry["times"].items()}
         for program, values in medians.items():
             ratio = "" if program == OURS else f"{median(values) / median(medians[OURS]):.2f} ×"
-            rows.append((f"{entry['rows']:,}", str(entry["dim"]), str(entry["threads"]), program, _spread(values), ratio))
+            rows.append((f"{entry['rows']:,}", str(entry["dim"]), str(entry["threads"]), program, spread(values), ratio))
     header = ("vectors", "dim", "threads", "program", "ms a question", "ours is faster by")
     note = "Ten nearest by cosine, exact, one question at a time: medians of a run's questions."
-    return ["## Exact neighbours", "", note, "", *_table(header, rows)]
+    return ["## Exact neighbours", "", note, "", *table(header, rows)]
 
 
 def _mean(values: Sequence[float]) -> str:
@@ -134,25 +119,5 @@ def _mean(values: Sequence[float]) -> str:
     return f"{mean(values):.4f}{spread}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = (header, ["---"] * len(header), *rows)
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{_number(median(values))} ({_number(min(values))} to {_number(max(values))})"
-
-
-def _number(value: float) -> str:
-    """Three digits that count."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def main() -> None:
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    print(markdown(json.loads(Path(sys.argv[1]).read_text())), end="")
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, markdown)

@@ -15,9 +15,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SHARED = Path(os.environ.get("VECINITY_SHARED", ROOT.parent / "shared"))
-sys.path.insert(0, str(ROOT / "bench" / "words"))
-
-import machine  # noqa: E402  (shared with the bench of words)
+sys.path.append(str(HERE.parent))  # bench/common
+from common import machine  # noqa: E402
 
 ROW = "this model"
 VECTORS = "its vectors alone"

@@ -11,25 +11,27 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import layout
 import table
-
-sys.path.append(str(layout.BENCH.parent / "words"))
-import machine  # noqa: E402  (shared with bench/words)
-from measure import run  # noqa: E402
+from common import machine, places
+from common.measure import run
+from common.record import Record
 
 Entry = dict[str, Any]
+# What tells the entries of a section of the record apart.
+SECTIONS = {
+    "accuracy": ("program", "seed", "epochs"),
+    "full": ("data", "threads"),
+    "sampled": ("items", "negatives"),
+    "growth": ("items", "threads"),
+}
 PARTS = ("accuracy", "full", "sampled", "growth")
 BATCH = 1024
 NEGATIVES = 4096
@@ -50,7 +52,7 @@ def main() -> None:
         "settings": SETTINGS,
     }
     folder = layout.CACHE / "quick" if options.quick else layout.RECORDS / machine.slug(facts)
-    record = Record(folder, datetime.date.today().isoformat(), header)
+    record = Record(folder, datetime.date.today().isoformat(), "tower", header, SECTIONS, table.markdown)
     for part in [part for part in PARTS if part in (options.only or PARTS)]:
         for entry in PART_RUNNERS[part](options):
             record.put(part, entry)
@@ -64,7 +66,7 @@ def _accuracy(options: argparse.Namespace) -> Iterator[Entry]:
     train, asked = _log("ml-1m")
     for seed in range(1, options.seeds + 1):
         for program in ("vecinity", "torch"):
-            with _folder() as inside:
+            with places.fresh(layout.CACHE) as inside:
                 out = str(inside / "out")
                 if program == "vecinity":
                     settings = _settings(inside, "full", epochs=options.epochs, threads=options.threads, seed=seed)
@@ -131,7 +133,7 @@ def _turns(programs: dict[str, Any], runs: int, threads: int) -> dict[str, list[
     found: dict[str, list[Entry]] = {name: [] for name in programs}
     for _ in range(runs):
         for name, command in programs.items():
-            with _folder() as inside:
+            with places.fresh(layout.CACHE) as inside:
                 found[name].append(_last_json(command(inside), inside, threads))
     return found
 
@@ -186,17 +188,6 @@ def _make(*arguments: str) -> None:
     subprocess.run([sys.executable, str(layout.BENCH / "make_data.py"), *arguments], check=True)
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """A fresh folder under the cache, removed afterwards."""
-    layout.CACHE.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=layout.CACHE))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
 @cache
 def _ours() -> Path:
     """The program of `crates/vecinity/examples/tower.rs`; `VECINITY_TOWER` names a binary to use in its place."""
@@ -204,8 +195,7 @@ def _ours() -> Path:
         return Path(given).resolve()
     command = ["cargo", "build", "--release", "--quiet", "-p", "vecinity", "--example", "tower"]
     subprocess.run(command, cwd=layout.ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", layout.ROOT / "target"))
-    return target / "release" / "examples" / "tower"
+    return places.release() / "examples" / "tower"
 
 
 def _version() -> str:
@@ -213,37 +203,6 @@ def _version() -> str:
     text = (layout.ROOT / "Cargo.toml").read_text()
     version = next(line.split('"')[1] for line in text.splitlines() if line.startswith("version"))
     return f"{version} (binary {hashlib.sha256(_ours().read_bytes()).hexdigest()[:12]})"
-
-
-class Record:
-    """Adds to the day's record where machine and versions are the same, else begins another file."""
-
-    NAMES = {
-        "accuracy": ("program", "seed", "epochs"),
-        "full": ("data", "threads"),
-        "sampled": ("items", "negatives"),
-        "growth": ("items", "threads"),
-    }
-
-    def __init__(self, folder: Path, date: str, header: Entry) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in count(1):
-            self.path = folder / (f"{date}-tower.json" if number == 1 else f"{date}-tower-{number}.json")
-            self._content = json.loads(self.path.read_text()) if self.path.exists() else {"date": date, **header}
-            if all(self._content[key] == header[key] for key in header):
-                break
-
-    def put(self, section: str, entry: Entry) -> None:
-        """Adds one result and writes both files, so that an interrupted run keeps what it has."""
-        name = [entry[key] for key in self.NAMES[section]]
-        entries = self._content.setdefault(section, [])
-        others = [old for old in entries if [old[key] for key in self.NAMES[section]] != name]
-        entries[:] = [*others, json.loads(json.dumps(entry))]
-        self.path.write_text(json.dumps(self._content, indent=1) + "\n")
-        self.path.with_suffix(".md").write_text(self.markdown())
-
-    def markdown(self) -> str:
-        return table.markdown(self._content)
 
 
 def _options() -> argparse.Namespace:

@@ -47,7 +47,7 @@ def main() -> None:
         for optimizer in optimizers
     ]
     loss_of = Sampled(net, events, items, options) if options.loss == "sampled" else net.full
-    rng, losses, step, start, seen = np.random.default_rng(options.seed), [], 0, None, 0
+    rng, losses, step, seen = np.random.default_rng(options.seed), [], 0, 0
     clock = (time.perf_counter(), time.process_time())
     for _ in range(epochs):
         order, total = rng.permutation(len(targets)), 0.0

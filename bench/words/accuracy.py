@@ -13,8 +13,8 @@ from typing import Any
 
 import layout
 import work
+from common.measure import run
 from corpus import Corpus
-from measure import run
 from programs import HYPERPARAMETERS, Program, Setting
 
 Result = dict[str, Any]

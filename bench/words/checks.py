@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 import work
+from common.measure import run
 from corpus import Corpus
-from measure import run
 from programs import TASKS, Program, Setting
 
 # Epochs of a fast program take too little time on the small corpus to be told from noise: take this many at a time.

@@ -17,10 +17,11 @@ import accuracy
 import checks
 import corpus
 import layout
-import machine
 import speed
+import table
+from common import machine
 from programs import HYPERPARAMETERS, TASKS, Program, Setting, Task, all_programs
-from record import Record
+from record import SECTIONS, Record
 
 PARTS = ("epochs", "vocabulary", "speed", "accuracy")
 
@@ -75,7 +76,7 @@ def main() -> None:
         },
     }
     folder = layout.CACHE / "quick" if options.quick or options.no_record else layout.RECORDS / machine.slug(facts)
-    record = Record(folder, datetime.date.today().isoformat(), header)
+    record = Record(folder, datetime.date.today().isoformat(), "words", header, SECTIONS, table.markdown)
     _warn_if_busy(plan)
     for part in plan.parts:
         PART_RUNNERS[part](plan, record)

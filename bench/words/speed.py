@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import work
+from common.measure import Usage
 from corpus import Corpus
-from measure import Usage
 from programs import Program, Setting, Task
 
 # A difference shorter than this says too little about how many epochs fill the span.

@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """Turns a record of the bench into a readable Markdown table. usage: table.py RECORD.json"""
 
-import json
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from statistics import mean, median, stdev
 from typing import Any
 
-Entry = dict[str, Any]
+import layout  # noqa: F401  (makes bench/common known)
+from common.markdown import OURS, Entry, Render, head, listed, main, number, page, spread, table
 
-OURS = "vecinity"
 TITLES = {
     "sg-ns": "Skip-gram, negative sampling",
     "cbow-ns": "CBOW, negative sampling",
@@ -27,17 +24,13 @@ SCORES = {
 
 def markdown(record: Entry) -> str:
     """The whole record as Markdown."""
-    sections: tuple[tuple[str, Callable[[list[Entry]], list[str]]], ...] = (
-        ("speed", _speed),
-        ("vocabulary", _vocabulary),
-        ("accuracy", _accuracy),
-        ("epochs", _epochs),
-    )
-    lines = _head(record)
-    for name, render in sections:
-        if record.get(name):
-            lines += ["", *render(record[name])]
-    return "\n".join(lines) + "\n"
+    sections: dict[str, Render] = {
+        "speed": _speed,
+        "vocabulary": _vocabulary,
+        "accuracy": _accuracy,
+        "epochs": _epochs,
+    }
+    return page(_head(record), sections, record)
 
 
 def words_per_second(pairs: Sequence[Entry], words: int, clock: str) -> list[float]:
@@ -46,16 +39,11 @@ def words_per_second(pairs: Sequence[Entry], words: int, clock: str) -> list[flo
 
 
 def _head(record: Entry) -> list[str]:
-    machine, settings = record["machine"], record["settings"]
     versions = (f"{name} {facts['version']}" for name, facts in record["programs"].items())
-    hyperparameters = ", ".join(f"{key} {value}" for key, value in settings["hyperparameters"].items())
     return [
-        f"# Word embeddings, {record['date']}",
-        "",
-        f"Machine: {machine['cpu']} (family/model {machine['cpu_family_model']}), {machine['cores']} cores, "
-        f"{machine['memory_gib']} GiB, {', '.join(machine['flags'])}; {machine['system']}.",
-        f"Programs: {', '.join(versions)}.",
-        f"Settings: {hyperparameters}. How the times are taken, and how the programs differ: `bench/words/README.md`.",
+        *head("Word embeddings", record, versions),
+        f"Settings: {listed(record['settings']['hyperparameters'])}. How the times are taken, and how the programs differ: "
+        "`bench/words/README.md`.",
     ]
 
 
@@ -73,11 +61,11 @@ def _speed(cells: list[Entry]) -> list[str]:
     for task, title in TITLES.items():
         chosen = sorted((c for c in cells if c["task"] == task), key=lambda c: (c["dim"], c["threads"]))
         if chosen:
-            lines += ["", f"### {title}", "", *_table(header, (row for cell in chosen for row in _speed_rows(cell)))]
+            lines += ["", f"### {title}", "", *table(header, (row for cell in chosen for row in _speed_rows(cell)))]
     gains = list(_gain_rows(cells))
     if gains:
         columns = ("task", "dim", "threads", "program", "gain over one thread (wall)")
-        lines += ["", "### Gain by threads", "", *_table(columns, gains)]
+        lines += ["", "### Gain by threads", "", *table(columns, gains)]
     return lines
 
 
@@ -88,7 +76,7 @@ def _speed_rows(cell: Entry) -> Iterable[Sequence[str]]:
             *(str(cell["dim"]), str(cell["threads"]), program),
             *(_rate(cell, program, "wall"), _ratio(cell, program, "wall")),
             *(_rate(cell, program, "cpu"), _ratio(cell, program, "cpu")),
-            *(_number(median(usage[key] for usage in short)) for key in ("wall", "cpu", "peak_mib")),
+            *(number(median(usage[key] for usage in short)) for key in ("wall", "cpu", "peak_mib")),
             *(str(pairs[0]["long_epochs"] - 1), str(len(pairs))),
         )
 
@@ -98,13 +86,13 @@ def _rates(cell: Entry, program: str, clock: str) -> list[float]:
 
 
 def _rate(cell: Entry, program: str, clock: str) -> str:
-    return _spread([rate / 1000 for rate in _rates(cell, program, clock)])
+    return spread([rate / 1000 for rate in _rates(cell, program, clock)])
 
 
 def _ratio(cell: Entry, program: str, clock: str) -> str:
     if program == OURS or OURS not in cell["pairs"]:
         return ""
-    return f"{_number(median(_rates(cell, OURS, clock)) / median(_rates(cell, program, clock)))} ×"
+    return f"{number(median(_rates(cell, OURS, clock)) / median(_rates(cell, program, clock)))} ×"
 
 
 def _gain_rows(cells: list[Entry]) -> Iterable[Sequence[str]]:
@@ -126,11 +114,11 @@ def _vocabulary(entries: list[Entry]) -> list[str]:
         "",
     ]
     header = ("program", "per wall second", "per CPU second")
-    return lines + _table(header, ((entry["program"], *_megabytes(entry)) for entry in entries))
+    return lines + table(header, ((entry["program"], *_megabytes(entry)) for entry in entries))
 
 
 def _megabytes(entry: Entry) -> list[str]:
-    return [_spread([entry["bytes"] / 1e6 / run[clock] for run in entry["runs"]]) for clock in ("wall", "cpu")]
+    return [spread([entry["bytes"] / 1e6 / run[clock] for run in entry["runs"]]) for clock in ("wall", "cpu")]
 
 
 def _accuracy(entries: list[Entry]) -> list[str]:
@@ -144,7 +132,7 @@ def _accuracy(entries: list[Entry]) -> list[str]:
                 groups.setdefault(key, []).append(entry)
         rows = ((*map(str, key), str(len(group)), *_scores(group)) for key, group in groups.items())
         if groups:
-            lines += ["", f"### {title}", "", *_table(header, rows)]
+            lines += ["", f"### {title}", "", *table(header, rows)]
     return lines
 
 
@@ -153,7 +141,7 @@ def _scores(group: list[Entry]) -> Iterable[str]:
         values = [entry["scores"][name] for entry in group if entry["scores"][name] is not None]
         spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
         yield f"{mean(values):.2f}{spread}" if values else "none"
-    yield _number(mean(entry["usage"]["cpu"] for entry in group))
+    yield number(mean(entry["usage"]["cpu"] for entry in group))
 
 
 def _epochs(entries: list[Entry]) -> list[str]:
@@ -171,28 +159,8 @@ def _epochs(entries: list[Entry]) -> list[str]:
         )
         for entry in entries
     )
-    return lines + _table(header, rows)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = (header, ["---"] * len(header), *rows)
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{_number(median(values))} ({_number(min(values))} to {_number(max(values))})"
-
-
-def _number(value: float) -> str:
-    """Three digits that count, thousands with commas."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def main() -> None:
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    print(markdown(json.loads(Path(sys.argv[1]).read_text())), end="")
+    return lines + table(header, rows)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, markdown)

@@ -1,27 +1,19 @@
 """Runs the commands of a program in a work folder of its own."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import layout
+from common import places
+from common.measure import Usage, run
 from corpus import Corpus
-from measure import Usage, run
 from programs import Program, Setting
 
 
-@contextmanager
-def folder() -> Iterator[Path]:
+def folder() -> AbstractContextManager[Path]:
     """A fresh folder under the cache, removed afterwards."""
-    layout.WORK.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=layout.WORK))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    return places.fresh(layout.WORK)
 
 
 def train(program: Program, setting: Setting, corpus: Corpus, inside: Path) -> Usage:

@@ -16,7 +16,7 @@ use vecinity::events;
 use vecinity::histories::Repeats;
 use vecinity::models::word2vec::{CbowGradient, Sharing, Weights};
 use vecinity::models::youtube::Feature;
-use vecinity::run::{Data, Given, LossName, ModelName};
+use vecinity::run::{Data, Fields, Given, LossName, ModelName};
 pub(crate) use vecinity::run::{Resolved, parse_duration};
 
 /// The names of all flags of [`Settings`]: what the environment may set too, as `VECINITY_NAME`.
@@ -232,7 +232,12 @@ impl Settings {
     /// What the flags say, by their names.
     pub(crate) fn given(&self) -> Given {
         let Self { config, kind, metadata, learning, network, graph, text, events, judging } = self;
-        let mut given = Given { config: config.clone(), kind: *kind, metadata: metadata.clone(), ..Given::default() };
+        let mut given = Given {
+            config: config.clone(),
+            kind: *kind,
+            metadata: metadata.clone().map(Fields::File),
+            ..Given::default()
+        };
         learning.add_to(&mut given);
         network.add_to(&mut given);
         graph.add_to(&mut given);

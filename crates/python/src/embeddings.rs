@@ -33,15 +33,19 @@ impl Embeddings {
         Resolver::with(&self.of, self.titles.clone())
     }
 
-    /// What is asked, ready since it was asked first.
-    fn asker(&self, vectors: &str, metric: &str) -> Result<Asker<'_>> {
+    /// What is asked, ready since it was asked first, which takes a look at all vectors.
+    fn asker(&self, py: Python<'_>, vectors: &str, metric: &str) -> Result<Asker<'_>> {
         let (which, metric) = (which(vectors)?, metric_of(metric)?);
-        let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ready) = kept.get(&(which.name(), metric)) {
-            return Ok(Asker::with(&self.of, ready));
-        }
-        let asker = Asker::new(&self.of, which, metric)?;
-        kept.insert((which.name(), metric), asker.ready());
+        // Nobody waits for the lock with the interpreter's.
+        let asker = py.detach(|| {
+            let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(ready) = kept.get(&(which.name(), metric)) {
+                return Ok(Asker::with(&self.of, ready));
+            }
+            let asker = Asker::new(&self.of, which, metric)?;
+            kept.insert((which.name(), metric), asker.ready());
+            Ok::<_, Error>(asker)
+        })?;
         Ok(asker)
     }
 
@@ -149,8 +153,12 @@ impl Embeddings {
     }
 
     /// The row of a token or title.
-    fn resolve(&self, text: &str) -> Result<usize> {
-        Ok(self.resolver().resolve(text)?.row())
+    fn resolve(&self, py: Python<'_>, text: &str) -> Result<usize> {
+        match self.row(text) {
+            Some(row) => Ok(row),
+            // Titles, and what may have been meant, are looked for among all.
+            None => Ok(py.detach(|| self.resolver().resolve(text))?.row()),
+        }
     }
 
     /// Fields of a row by their names.
@@ -177,7 +185,7 @@ impl Embeddings {
         leave_out: Vec<usize>,
         first: Option<usize>,
     ) -> Result<Bound<'py, PyAny>> {
-        let (id, asker) = (self.id(row)?, self.asker(vectors, metric)?);
+        let (id, asker) = (self.id(row)?, self.asker(py, vectors, metric)?);
         let hits = py.detach(|| wanted(limit, &leave_out, first, |want| asker.neighbors(id, want)));
         self.answers(py, &asker, &hits)
     }
@@ -195,7 +203,7 @@ impl Embeddings {
         leave_out: Vec<usize>,
         first: Option<usize>,
     ) -> Result<Bound<'py, PyAny>> {
-        let asker = self.asker(vectors, metric)?;
+        let asker = self.asker(py, vectors, metric)?;
         let hits = py.detach(|| wanted(limit, &leave_out, first, |want| asker.neighbors_of_vector(&vector, want)))?;
         self.answers(py, &asker, &hits)
     }
@@ -210,13 +218,13 @@ impl Embeddings {
         vectors: &str,
         metric: &str,
     ) -> Result<Bound<'py, PyAny>> {
-        let resolver = self.resolver();
-        let terms = expression::parse(expression, &|text| resolver.knows(text))?;
-        let terms = terms
-            .into_iter()
-            .map(|Term { weight, token }| Ok(Term { weight, token: resolver.resolve(&token)? }))
-            .collect::<vecinity::Result<Vec<_>>>()?;
-        let (asker, method) = (self.asker(vectors, metric)?, method_of(method)?);
+        let terms = py.detach(|| {
+            let resolver = self.resolver();
+            let terms = expression::parse(expression, &|text| resolver.knows(text))?;
+            let resolved = |Term { weight, token }: Term<String>| Ok(Term { weight, token: resolver.resolve(&token)? });
+            terms.into_iter().map(resolved).collect::<vecinity::Result<Vec<_>>>()
+        })?;
+        let (asker, method) = (self.asker(py, vectors, metric)?, method_of(method)?);
         let hits = py.detach(|| asker.combine(&terms, method, Want::best(limit)))?;
         self.answers(py, &asker, &hits)
     }
@@ -235,7 +243,7 @@ impl Embeddings {
         leave_out: Vec<usize>,
         first: Option<usize>,
     ) -> Result<Bound<'py, PyAny>> {
-        let (asker, method) = (self.asker(vectors, metric)?, method_of(method)?);
+        let (asker, method) = (self.asker(py, vectors, metric)?, method_of(method)?);
         let terms = terms.into_iter().map(|(weight, row)| Ok(Term { weight, token: self.id(row)? }));
         let terms = terms.collect::<Result<Vec<_>>>()?;
         let hits = py.detach(|| wanted(limit, &leave_out, first, |want| asker.combine(&terms, method, want)))?;
@@ -243,20 +251,21 @@ impl Embeddings {
     }
 
     /// How alike two rows are.
-    fn similarity(&self, a: usize, b: usize, vectors: &str, metric: &str) -> Result<f32> {
-        Ok(self.asker(vectors, metric)?.similarity(self.id(a)?, self.id(b)?))
+    fn similarity(&self, py: Python<'_>, a: usize, b: usize, vectors: &str, metric: &str) -> Result<f32> {
+        Ok(self.asker(py, vectors, metric)?.similarity(self.id(a)?, self.id(b)?))
     }
 
     /// Rows by their mean cosine to the others, the odd one out first.
     fn outlier<'py>(&self, py: Python<'py>, rows: Vec<usize>, vectors: &str) -> Result<Bound<'py, PyAny>> {
-        let asker = self.asker(vectors, "cosine")?;
-        let hits = asker.outlier(&self.ids(&rows)?)?;
+        let asker = self.asker(py, vectors, "cosine")?;
+        let ids = self.ids(&rows)?;
+        let hits = py.detach(|| asker.outlier(&ids))?;
         self.answers(py, &asker, &hits)
     }
 
     /// The contexts that make two rows near: token, score, and the two lifts.
     fn why(&self, py: Python<'_>, a: usize, b: usize, limit: usize) -> Result<Vec<(&str, f32, f32, f32)>> {
-        let (a, b, asker) = (self.id(a)?, self.id(b)?, self.asker("input", "cosine")?);
+        let (a, b, asker) = (self.id(a)?, self.id(b)?, self.asker(py, "input", "cosine")?);
         let reasons = py.detach(|| asker.why(a, b, Want::best(limit)))?;
         let told = |reason: &vecinity::ask::Reason| {
             (self.of.vocab().token(reason.id), reason.score, reason.first, reason.second)

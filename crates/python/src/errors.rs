@@ -60,10 +60,10 @@ impl From<Error> for Failed {
 }
 
 fn missing(text: &str) -> bool {
-    text.contains("no such file") || text.contains("no file found") || text.contains("there is no")
+    ["no such file", "no file found", "no such model", "does not exist"].iter().any(|what| text.contains(what))
 }
 
-/// A message with settings as Python writes them: `min_count` where a command line has `--min-count`.
+/// A message with settings as Python writes them: `min_count` where a command line has `--min-count`, `min_count=1` for `--min-count 1`.
 pub(crate) fn in_python(text: &str) -> String {
     let mut said = String::with_capacity(text.len());
     let mut rest = text;
@@ -75,6 +75,18 @@ pub(crate) fn in_python(text: &str) -> String {
         said.push_str(&rest[..at]);
         if flag {
             said.push_str(&name[..length].replace('-', "_"));
+            // What follows is a value if it is a number, or names columns.
+            let value = name[length..].strip_prefix(' ').and_then(|behind| behind.split([' ', ';', ')']).next());
+            let value = value.unwrap_or_default();
+            if value.starts_with(|c: char| c.is_ascii_digit()) {
+                said.push('=');
+                rest = &name[length + 1..];
+                continue;
+            } else if value.contains('=') {
+                said.push_str(&format!("=\"{value}\""));
+                rest = &name[length + 1 + value.len()..];
+                continue;
+            }
         } else {
             said.push_str(&rest[at..at + 2 + length]);
         }

@@ -150,14 +150,14 @@ impl Model {
 
     /// How it is asked for recommendations, in words.
     #[getter]
-    fn recipe(&self) -> Result<String> {
-        Ok(self.recommender()?.recipe().to_string())
+    fn recipe(&self, py: Python<'_>) -> Result<String> {
+        Ok(py.detach(|| self.recommender())?.recipe().to_string())
     }
 
     /// Whether shares of reasons are parts of the score; of a network they are what it says without an item.
     #[getter]
-    fn reasons_are_exact(&self) -> Result<bool> {
-        Ok(self.recommender()?.reasons_are_exact())
+    fn reasons_are_exact(&self, py: Python<'_>) -> Result<bool> {
+        Ok(py.detach(|| self.recommender())?.reasons_are_exact())
     }
 
     /// What was measured on held-out events when it was trained, if it was.

@@ -17,10 +17,12 @@ import pandas
 import polars
 import pyarrow
 import pytest
+import scipy.sparse
 
 import vecinity
 
-PROGRAM = os.environ.get("VECINITY", str(pathlib.Path(__file__).parents[3] / "target/debug/vecinity"))
+ROOT = pathlib.Path(__file__).parents[3]
+PROGRAM = os.environ.get("VECINITY", str(ROOT / "target/debug/vecinity"))
 SMALL = {"dim": 8, "epochs": 1, "threads": 1}
 
 
@@ -90,6 +92,13 @@ def test_tables_of_every_kind_are_the_same_data(tmp_path, baskets):
     assert len(vecinity.train(lists, **options)) == len(file), "a column of lists is a history a row"
 
 
+def test_a_column_of_lists_is_the_data_of_its_lists(baskets):
+    options = {**SMALL, "kind": "set", "holdout": "none"}
+    lists = vecinity.train(baskets[:800], **options)
+    for column in (pandas.Series(baskets[:800]), polars.Series(baskets[:800]), pyarrow.chunked_array([baskets[:800]])):
+        assert same(lists, vecinity.train(column, **options)), type(column)
+
+
 def test_columns_are_named_by_a_dict_or_as_the_program_writes_them(baskets):
     table = events(baskets).rename(columns={"user_id": "kunde", "item_id": "ware", "timestamp": "zeit"})
     named = {"user": "kunde", "item": "ware", "time": "zeit"}
@@ -105,10 +114,15 @@ def test_columns_are_named_by_a_dict_or_as_the_program_writes_them(baskets):
 def test_a_table_beside_the_data_gives_titles(baskets):
     items = pandas.DataFrame({"id": sorted({item for basket in baskets for item in basket})})
     items["title"] = "item " + items["id"]
-    for metadata in (items, polars.from_pandas(items)):
+    for metadata in (items, items.set_index("id"), polars.from_pandas(items)):
         model = vecinity.train(baskets, kind="set", holdout="none", metadata=metadata, **SMALL)
         assert model.neighbors("item 0", 1)[0].title.startswith("item ")
         assert model.metadata("0")["title"] == "item 0"
+        assert model.config is not None and "metadata" not in model.config["data"], "a table has no name that could be kept"
+    with pytest.raises(ValueError, match="the table metadata: 0 of 1 metadata ids occur in the model"):
+        vecinity.train(baskets, kind="set", metadata=pandas.DataFrame({"id": ["gone"]}), **SMALL)
+    with pytest.raises(TypeError, match="metadata is a dict, expected a file, or a pandas or polars DataFrame"):
+        vecinity.train(baskets, kind="set", metadata={"id": ["0"]}, **SMALL)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +138,7 @@ def test_a_table_beside_the_data_gives_titles(baskets):
         (b"text", {}, TypeError, "data is a bytes"),
         ([["a", ""]], {}, ValueError, "token 1 of sequence 0 is empty"),
         ([], {"kind": "text"}, ValueError, "nothing to read"),
-        ([["a", "b"]], {"kind": "text"}, ValueError, "use min_count 1"),
+        ([["a", "b"]], {"kind": "text"}, ValueError, "use min_count=1"),
         ([["a", "b"]], {"epoch": 3}, ValueError, "no setting 'epoch'; did you mean `epochs`"),
         ([["a", "b"]], {"dim": "many"}, ValueError, "dim is"),
         ([["a", "b"]], {"dim": 0, "kind": "text", "min_count": 1}, ValueError, "dim is 0"),
@@ -133,7 +147,18 @@ def test_a_table_beside_the_data_gives_titles(baskets):
         ([["a", "b"]], {"kind": "text", "lowercase": True}, ValueError, "lowercase is given, expected nothing of the kind"),
         ([["a", "b"]], {"window": "wide"}, ValueError, "window is wide, expected a number, or 'all'"),
         (pandas.DataFrame({"x": [1], "y": [2]}), {"kind": "text"}, ValueError, "kind is text, expected sequence or set"),
-        (pandas.DataFrame({"user": ["a"]}), {}, ValueError, "column"),
+        (pandas.DataFrame({"user": ["a"]}), {}, ValueError, 'columns="user=...,item=...,time=..."'),
+        (pandas.DataFrame({"user": ["a"], "item": ["b"]}), {"columns": {"user": "uid"}}, ValueError, "no column 'uid' for user"),
+        (pandas.DataFrame({"user": ["a"], "item": ["b"]})[:0], {}, ValueError, "no events"),
+        (polars.DataFrame({"user": ["a"], "item": ["b"]}).lazy(), {}, TypeError, r"data.collect\(\)"),
+        (pandas.Series(["the cat sat"]), {}, TypeError, r"\[text.split\(\) for text in data\]"),
+        ([{"user": "a", "item": "b"}], {}, TypeError, r"pandas.DataFrame\(data\)"),
+        (scipy.sparse.eye(3).tocsr(), {}, TypeError, "data is a csr_matrix|data is a dia|data is a csr"),
+        (iter(()), {"kind": "text"}, ValueError, "yields nothing; one that was used up before has to be made anew"),
+        ([["a", "b"]], {"vector_size": 3}, ValueError, "no setting 'vector_size'; here it is `dim`"),
+        ([["a", "b"]], {"workers": 3}, ValueError, "no setting 'workers'; here it is `threads`"),
+        ([["a", "b"]], {"dim": 8.5}, ValueError, "dim is 8.5, expected a whole number from 0"),
+        ([["a", "b"]], {"threads": -1}, ValueError, "threads is -1, expected a whole number from 0"),
         ("gone.txt", {}, FileNotFoundError, "gone.txt: no such file"),
         ([pathlib.Path("gone.txt")], {}, FileNotFoundError, "no such file"),
     ],
@@ -218,6 +243,47 @@ def test_ctrl_c_stops_and_resume_goes_on_to_the_same_bytes(tmp_path, factbook):
     whole = vecinity.train(text, tmp_path / "b.model", kind="text", dim=32, epochs=12, threads=1)
     assert same(vecinity.load(tmp_path / "a.model"), whole)
     assert not (tmp_path / "a.model.checkpoint").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "cue"),
+    [
+        ("[['a', 'b'] * 50] * 5_000_000", {"kind": "text"}, "begin"),
+        ("(['a', 'b'] for _ in itertools.count())", {"kind": "text"}, "begin"),
+        ("'long.txt'", {"kind": "text"}, "begin"),
+        ("'long.csv'", {}, "begin"),
+        ("'long.csv'", {"threads": 2}, "begin"),
+        ("baskets", {"kind": "set", "baselines": "item-knn"}, "tune"),
+        ("baskets", {"kind": "set", "baselines": "ease"}, "tune"),
+        ("baskets", {"kind": "set", "baselines": "popularity", "dim": 200, "epochs": 1}, "recipe"),
+    ],
+)
+@pytest.mark.parametrize("delay", [0.0, 0.3])
+def test_ctrl_c_is_heard_at_once_whatever_goes_on(tmp_path, data, options, cue, delay):
+    if "long" in data:
+        rows = "".join(f"user {row % 977},item {row % 1009},{1_600_000_000 + row}\n" for row in range(50_000))
+        (tmp_path / "long.csv").write_text("user,item,time\n" + rows * 60)
+        (tmp_path / "long.txt").write_text(rows * 60)
+    (tmp_path / "made").mkdir()
+    program = f"""
+import gzip, itertools, logging, sys, vecinity
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+baskets = [line.split() for line in gzip.open({str(ROOT / "data/demo/baskets.txt.gz")!r}, "rt", encoding="utf-8")]
+print("begin", flush=True)
+vecinity.train({data}, "made/a.model", **{({"threads": 1} | options)!r})
+"""
+    run = [sys.executable, "-c", program]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert any(line.startswith(cue) for line in process.stdout), process.stderr.read()
+        time.sleep(delay)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said, error = process.communicate(timeout=60)
+        seconds = time.monotonic() - begun
+    assert "KeyboardInterrupt" in error, said + error
+    assert seconds < 5, f"{seconds:.1f} s (a second is meant; the machine may be busy)"
+    assert not list((tmp_path / "made").iterdir()), "nothing is left but a checkpoint of a training"
 
 
 def test_lengths_of_time_are_seconds_texts_or_timedeltas(baskets):

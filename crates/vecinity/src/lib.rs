@@ -58,6 +58,7 @@ pub mod recommend;
 pub mod report;
 pub mod rng;
 pub mod run;
+pub mod stop;
 pub mod tensors;
 pub mod train;
 pub mod tune;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rooms of the library and what each may import, beside `id`, `rng` and `error`, which are open to all.
-const PLAN: [(&str, &[&str]); 32] = [
+/// Rooms of the library and what each may import, beside `id`, `rng`, `error` and `stop`, which are open to all.
+const PLAN: [(&str, &[&str]); 33] = [
     ("ask", &["embeddings", "index", "vocab", "metadata"]),
     ("baselines", &["eval"]),
     ("checksum", &[]),
@@ -107,12 +107,13 @@ const PLAN: [(&str, &[&str]); 32] = [
             "vocab",
         ],
     ),
+    ("stop", &[]),
     ("tensors", &["embeddings"]),
     ("train", &["checksum", "corpus", "embeddings", "publish", "tensors", "vocab"]),
     ("tune", &["config", "eval", "histories", "models", "recommend", "train"]),
     ("vocab", &[]),
 ];
-const OPEN: [&str; 6] = ["id", "rng", "error", "Error", "Place", "Result"];
+const OPEN: [&str; 7] = ["id", "rng", "stop", "error", "Error", "Place", "Result"];
 /// Names that the crate's root gives to things of a room.
 const SHORT: [(&str, &str); 5] =
     [("TokenId", "id"), ("Vocab", "vocab"), ("Embeddings", "embeddings"), ("Matrix", "embeddings"), ("Error", "error")];

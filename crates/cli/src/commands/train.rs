@@ -1,7 +1,7 @@
 //! `vecinity train`: data in, a model folder out.
 
 use crate::figures;
-use crate::interrupt::{self, Interrupt};
+use crate::interrupt;
 use crate::output::Output;
 use crate::progress::{Reporter, Style};
 use crate::settings::{Settings, parse_duration};
@@ -10,8 +10,8 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vecinity::error::grouped;
-use vecinity::model_dir;
 use vecinity::run::{self, Data, Done, How, Prepared, Show};
+use vecinity::stop::Stop;
 use vecinity::train::{Control, Progress};
 
 /// Train embeddings: of words from text, of items from events, sequences or sets, of nodes from graphs.
@@ -61,13 +61,8 @@ impl Train {
             };
         }
         let how = How { resume: self.resume, checkpoint_every: self.checkpoint_every };
-        model_dir::check_output(&self.output)?;
-        let prepared = run::prepare(&given, &data, self.output.parent(), &mut output.clone())?;
         let mut shown = Shown::new(self.progress, output)?;
-        let done = match prepared {
-            Prepared::Text(text) => text.train(&self.output, how, &mut shown),
-            Prepared::Items(items) => items.train(&self.output, how, &mut shown),
-        };
+        let done = shown.stop.clone().during(|| run::train(&given, &data, &self.output, how, &mut shown));
         shown.reporter.end();
         finish(&self.output, &done?, output)
     }
@@ -76,15 +71,15 @@ impl Train {
 /// Shows a run, and stops it at Ctrl-C.
 struct Shown {
     output: Output,
-    interrupt: Interrupt,
+    stop: Stop,
     reporter: Reporter,
     stages: bool,
 }
 
 impl Shown {
     fn new(style: Style, output: Output) -> Result<Self> {
-        let (interrupt, reporter) = (interrupt::watch()?, Reporter::new(style, output));
-        Ok(Self { output, interrupt, reporter, stages: style.shows() })
+        let (stop, reporter) = (interrupt::watch()?, Reporter::new(style, output));
+        Ok(Self { output, stop, reporter, stages: style.shows() })
     }
 }
 
@@ -103,7 +98,7 @@ impl Show for Shown {
 
     fn progress(&mut self, progress: &Progress) -> Control {
         self.reporter.step(progress);
-        if self.interrupt.requested() { Control::Stop } else { Control::Continue }
+        if self.stop.requested() { Control::Stop } else { Control::Continue }
     }
 
     fn note(&mut self, event: &serde_json::Value) {

@@ -1,6 +1,6 @@
 //! `vecinity tune`: settings that suit the data, searched within a time.
 
-use crate::interrupt::{self, Interrupt};
+use crate::interrupt;
 use crate::output::Output;
 use crate::progress::{Reporter, Style};
 use crate::settings::{Resolved, Settings, parse_duration};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use vecinity::config::Kind;
 use vecinity::error::{counted, grouped};
 use vecinity::run::{Data, Items};
+use vecinity::stop::Stop;
 use vecinity::train::{Control, Progress};
 use vecinity::tune::{Confirmed, Effect, Options, Rung, Space, Trial, Tuned, Wanted, Watch, tune};
 use vecinity::{Error, publish, report};
@@ -95,8 +96,11 @@ impl Tune {
         self.check_output(&journal)?;
         let (given, data) = (self.settings.given(), Data::Files(self.data.clone()));
         let mut show = output;
-        let items = Items::read(config, guessed_kind, &given, &data, self.output.parent(), &mut show)?;
-        let items = items.with_titles(&mut show)?;
+        let stop = interrupt::watch()?;
+        let items = stop.during(|| {
+            let items = Items::read(config, guessed_kind, &given, &data, self.output.parent(), &mut show)?;
+            items.with_titles(&given, &mut show)
+        })?;
         let options = Options {
             budget: self.budget,
             sample: self.sample,
@@ -106,14 +110,14 @@ impl Tune {
             resume: self.resume,
         };
         let mut watcher = Watcher {
-            interrupt: interrupt::watch()?,
+            stop: stop.clone(),
             reporter: Reporter::new(self.progress, output),
             output,
             shown: self.progress.shows(),
             space: None,
             begun: Instant::now(),
         };
-        let result = tune(&items.histories, &items.config, &options, &mut watcher);
+        let result = stop.during(|| tune(&items.histories, &items.config, &options, &mut watcher));
         watcher.reporter.end();
         let tuned = result.map_err(|error| match error {
             Error::Interrupted { .. } => Error::Interrupted { checkpoint: Some(options.journal.clone()) },
@@ -213,7 +217,7 @@ fn settings_file(tuned: &Tuned) -> String {
 
 /// Shows what goes on.
 struct Watcher {
-    interrupt: Interrupt,
+    stop: Stop,
     reporter: Reporter,
     output: Output,
     shown: bool,
@@ -258,7 +262,7 @@ impl Watch for Watcher {
         if self.begun.elapsed() > SHORT {
             self.reporter.step(progress);
         }
-        if self.interrupt.requested() { Control::Stop } else { Control::Continue }
+        if self.stop.requested() { Control::Stop } else { Control::Continue }
     }
 
     fn tried(&mut self, trial: &Trial, best: bool, left: Duration) {

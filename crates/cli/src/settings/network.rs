@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 use vecinity::deep::Activation;
 use vecinity::models::youtube;
-use vecinity::run::{Given, parse_widths};
+use vecinity::run::{Fields, Given, parse_widths};
 
 /// What only networks have.
 #[derive(Debug, Args, Clone, Default)]
@@ -94,7 +94,7 @@ impl Network {
         given.example_age = flags.example_age;
         given.strictly_earlier = flags.strictly_earlier;
         given.words = flags.words;
-        given.user_metadata = flags.user_metadata;
+        given.user_metadata = flags.user_metadata.map(Fields::File);
         given.tied = flags.tied;
         given.temperature = flags.temperature;
         given.per_owner = flags.per_owner;

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +92,7 @@ def load(path: Path) -> Model:
 
     Raises:
         ModelError: The folder is damaged or incomplete (it is also a `ValueError`).
+        FileNotFoundError: There is nothing of this name.
         ValueError: It is no model.
     """
     return Model(_vecinity.Model.open(os.fspath(path)))
@@ -148,7 +150,7 @@ class Model:
         return len(self._embeddings)
 
     def __contains__(self, token: object) -> bool:
-        return isinstance(token, str) and self._embeddings.row(token) is not None
+        return isinstance(token, (str, SupportsIndex)) and self._embeddings.row(_token(token)) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.tokens)
@@ -172,27 +174,30 @@ class Model:
         """A matrix, shape `[len, d]`, read-only. `input` and `output` are the mapped file itself, without a copy."""
         return np.asarray(self._embeddings.matrix(vectors))
 
-    def vector(self, token: str, vectors: Vectors = "input") -> Floats:
+    def vector(self, token: str | int, vectors: Vectors = "input") -> Floats:
         """The vector of a token or title, shape `[d]`, read-only."""
-        row: Floats = self.vectors(vectors)[self._embeddings.resolve(token)]
+        row: Floats = self.vectors(vectors)[self._row(token)]
         return row
 
     # Questions.
 
     def neighbors(
-        self, token: str | npt.ArrayLike, k: int = 10, *, vectors: Vectors = "input", metric: Metric = "cosine"
+        self, token: str | int | npt.ArrayLike, k: int = 10, *, vectors: Vectors = "input", metric: Metric = "cosine"
     ) -> list[Neighbor]:
         """The tokens nearest to a token, a title, or a vector of shape `[d]`.
 
         Raises:
             KeyError: The token is unknown; the text has what it may mean.
         """
-        if isinstance(token, str):
-            row = self._embeddings.resolve(token)
-            found = self._embeddings.neighbors(row, k, vectors, metric, [row])
+        if isinstance(token, (str, SupportsIndex)) and np.ndim(token) == 0:
+            row = self._row(token)
+            found = self._embeddings.neighbors(row, _limit(k), vectors, metric, [row])
         else:
-            vector = np.asarray(token, dtype=np.float32)
-            found = self._embeddings.neighbors_of_vector(vector.tolist(), k, vectors, metric, [])
+            vector = np.asarray(token)
+            if vector.dtype.kind not in "fiu":
+                what = f"token is {token!r}, expected one token, or a vector; an expression asks for several: "
+                raise TypeError(what + "query('france + germany')")
+            found = self._embeddings.neighbors_of_vector(vector.tolist(), _limit(k), vectors, metric, [])
         return [Neighbor(**answer) for answer in found]
 
     def query(
@@ -205,28 +210,30 @@ class Model:
         metric: Metric = "cosine",
     ) -> list[Neighbor]:
         """The tokens nearest to an expression such as `king - man + woman`; its own tokens are left out."""
-        found = self._embeddings.query(expression, k, method, vectors, metric)
+        found = self._embeddings.query(expression, _limit(k), method, vectors, metric)
         return [Neighbor(**answer) for answer in found]
 
-    def similarity(self, a: str, b: str, *, vectors: Vectors = "input", metric: Metric = "cosine") -> float:
+    def similarity(self, a: str | int, b: str | int, *, vectors: Vectors = "input", metric: Metric = "cosine") -> float:
         """How alike two tokens are."""
-        resolve = self._embeddings.resolve
-        return self._embeddings.similarity(resolve(a), resolve(b), vectors, metric)
+        return self._embeddings.similarity(self._row(a), self._row(b), vectors, metric)
 
-    def outlier(self, tokens: Sequence[str], *, vectors: Vectors = "input") -> list[Neighbor]:
+    def outlier(self, tokens: Sequence[str | int], *, vectors: Vectors = "input") -> list[Neighbor]:
         """The tokens by their mean cosine to the others: the odd one out first."""
-        rows = [self._embeddings.resolve(token) for token in tokens]
+        rows = [self._row(token) for token in tokens]
         return [Neighbor(**answer) for answer in self._embeddings.outlier(rows, vectors)]
 
-    def why(self, a: str, b: str, k: int = 10) -> list[Context]:
+    def why(self, a: str | int, b: str | int, k: int = 10) -> list[Context]:
         """The contexts that make two tokens near, read from both matrices, the strongest first."""
-        resolve = self._embeddings.resolve
-        return [Context(*reason) for reason in self._embeddings.why(resolve(a), resolve(b), k)]
+        return [Context(*reason) for reason in self._embeddings.why(self._row(a), self._row(b), _limit(k))]
 
-    def metadata(self, token: str) -> dict[str, str]:
+    def metadata(self, token: str | int) -> dict[str, str]:
         """The fields of a token or title."""
-        fields: dict[str, str] = self._embeddings.fields(self._embeddings.resolve(token))
+        fields: dict[str, str] = self._embeddings.fields(self._row(token))
         return fields
+
+    def _row(self, token: str | int) -> int:
+        """The row of a token or title."""
+        return self._embeddings.resolve(_token(token))
 
     # Recommendations.
 
@@ -237,7 +244,7 @@ class Model:
         *,
         where: Mapping[str, Any] | Sequence[str] | str | None = None,
         filter: Mapping[str, Any] | None = None,
-        exclude: Sequence[str] = (),
+        exclude: Sequence[str | int] = (),
         include_history: bool = False,
         diversity: float = 0.0,
         reasons: bool = True,
@@ -279,7 +286,7 @@ class Model:
         *,
         where: Mapping[str, Any] | Sequence[str] | str | None = None,
         filter: Mapping[str, Any] | None = None,
-        exclude: Sequence[str] = (),
+        exclude: Sequence[str | int] = (),
         include_history: bool = False,
         diversity: float = 0.0,
         reasons: bool = False,
@@ -293,10 +300,10 @@ class Model:
             inner = whole.get("must", [])
             whole["must"] = [*(inner if isinstance(inner, list) else [inner]), *any_of]
         asked = {
-            "limit": int(k),
+            "limit": _limit(k),
             "must": must,
             "filter": whole or None,
-            "exclude": [str(item) for item in exclude],
+            "exclude": [_token(item) for item in exclude],
             "include_history": include_history,
             "diversity": float(diversity),
             "reasons": reasons,
@@ -411,8 +418,23 @@ def _histories(histories: Iterable[Sequence[str | int]]) -> list[list[str]]:
     for number, history in enumerate(histories):
         if isinstance(history, str):
             raise TypeError(f"history {number} is the str {history!r}, expected a list of ids: [{history!r}]")
-        listed.append([item if isinstance(item, str) else str(item) for item in history])
+        listed.append([_token(item) for item in history])
     return listed
+
+
+def _token(token: object) -> str:
+    """A token as the model knows it: whole numbers are learned as they are written."""
+    if isinstance(token, str):
+        return token
+    if isinstance(token, SupportsIndex):
+        return str(operator.index(token))
+    raise TypeError(f"the token {token!r} is a {type(token).__name__}, expected a str or an int")
+
+
+def _limit(k: int) -> int:
+    if int(k) < 0:
+        raise ValueError(f"k is {k}, expected 0 or more")
+    return int(k)
 
 
 def _context(context: Mapping[str, Any] | None) -> list[tuple[str, str]]:

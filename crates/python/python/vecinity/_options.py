@@ -107,6 +107,28 @@ class Options(TypedDict, total=False):
     no_refit: bool
 
 
+ELSEWHERE = {
+    "alpha": "learning_rate",
+    "embedding_dim": "dim",
+    "factors": "dim",
+    "iter": "epochs",
+    "iterations": "epochs",
+    "lr": "learning_rate",
+    "max_final_vocab": "max_vocab",
+    "n_jobs": "threads",
+    "negative": "negatives",
+    "ns_exponent": "noise_exponent",
+    "num_threads": "threads",
+    "random_state": "seed",
+    "sample": "subsample",
+    "sg": "model",
+    "size": "dim",
+    "vector_size": "dim",
+    "workers": "threads",
+}
+"""What other tools call some of the settings."""
+
+
 def plain(value: Any) -> Any:
     """A value as the library reads it: paths and lengths of time written out, NumPy's numbers as Python's."""
     if isinstance(value, timedelta):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
 
 from vecinity import _vecinity
 from vecinity._model import Model, load
-from vecinity._options import Duration, Path, plain
+from vecinity._options import ELSEWHERE, Duration, Path, plain
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -73,11 +73,14 @@ def train(
     if output is None:
         temporary = tempfile.TemporaryDirectory(prefix="vecinity-")
         output = os.path.join(temporary.name, "untitled.model")
-    with _in_files(options) as given:
-        try:
-            _vecinity.train(_data(data), os.fspath(output), given, watcher, resume, every)
-        finally:
-            watcher.end()
+    for name in options:
+        if name in ELSEWHERE:
+            raise ValueError(f"there is no setting '{name}'; here it is `{ELSEWHERE[name]}`")
+    given = {name: _given(name, value) for name, value in options.items() if value is not None}
+    try:
+        _vecinity.train(_data(data), os.fspath(output), given, watcher, resume, every)
+    finally:
+        watcher.end()
     model = load(output)
     model._temporary = temporary
     return model
@@ -98,8 +101,17 @@ def _data(data: Any) -> Any:
         raise TypeError(
             f"data is a {type(data).__name__}, expected the name of a file, lists of tokens, or a table of events"
         )
+    if hasattr(data, "tocsr"):
+        raise TypeError(
+            f"data is a {type(data).__name__}, expected lists of items: "
+            "m = data.tocsr(); [m.indices[a:b] for a, b in itertools.pairwise(m.indptr)]"
+        )
+    if hasattr(data, "collect"):
+        raise TypeError(f"data is a {type(data).__name__}, which was not read yet: data.collect()")
     if hasattr(data, "__arrow_c_stream__"):
-        return data
+        # One column alone, such as a Series, is a list of lists.
+        table = hasattr(data, "columns") or hasattr(data, "schema") or not isinstance(data, Iterable)
+        return data if table else (data.to_pylist() if hasattr(data, "to_pylist") else iter(data))
     if isinstance(data, (list, tuple)):
         if data and all(isinstance(name, os.PathLike) for name in data):
             return _Files([os.fspath(name) for name in data])
@@ -108,31 +120,32 @@ def _data(data: Any) -> Any:
         raise TypeError(
             f"data is a {type(data).__name__}, expected the name of a file, lists of tokens, or a table of events"
         )
+    if isinstance(data, Iterator):
+        nothing = object()
+        first = next(data, nothing)
+        if first is nothing:
+            raise ValueError(f"data is a {type(data).__name__} that yields nothing; one that was used up before has to be made anew")
+        return itertools.chain([first], data)
     return data
 
 
-@contextmanager
-def _in_files(options: Any) -> Iterator[dict[str, Any]]:
-    """The settings without those that are None; tables of metadata are written to files, as the library reads them."""
-    with tempfile.TemporaryDirectory(prefix="vecinity-") as folder:
-        given = {}
-        for name, value in options.items():
-            if name in ("metadata", "user_metadata") and not isinstance(value, (str, os.PathLike, type(None))):
-                path = os.path.join(folder, f"{name}.jsonl")
-                _write_table(value, path)
-                value = path
-            if value is not None:
-                given[name] = plain(value)
-        yield given
+def _given(name: str, value: Any) -> Any:
+    """A setting as the library reads it; tables of metadata become lines of JSON."""
+    if name in ("metadata", "user_metadata") and not isinstance(value, (str, os.PathLike)):
+        return {"lines": _lines_of(value, name)}
+    return plain(value)
 
 
-def _write_table(table: Any, path: str) -> None:
+def _lines_of(table: Any, name: str) -> str:
     if hasattr(table, "to_json") and hasattr(table, "columns"):  # pandas
-        table.to_json(path, orient="records", lines=True, force_ascii=False, date_format="iso")
+        if table.index.name is not None:
+            table = table.reset_index()
+        lines: str = table.to_json(orient="records", lines=True, force_ascii=False, date_format="iso")
     elif hasattr(table, "write_ndjson"):  # polars
-        table.write_ndjson(path)
+        lines = table.write_ndjson()
     else:
-        raise TypeError(f"metadata is a {type(table).__name__}, expected a file, or a pandas or polars DataFrame")
+        raise TypeError(f"{name} is a {type(table).__name__}, expected a file, or a pandas or polars DataFrame")
+    return lines
 
 
 def _seconds(duration: Duration) -> float:

@@ -96,6 +96,9 @@ class Word2Vec:
         self.max_final_vocab, self.shrink_windows, self.compute_loss = max_final_vocab, shrink_windows, compute_loss
         self.corpus_count = self.corpus_total_words = 0
         self.model: Model | None = None
+        for old, new in (("size", "vector_size"), ("iter", "epochs")):
+            if old in more:
+                raise TypeError(f"{old} is given, expected {new}: gensim calls it so since version 4")
         self._callbacks = [callbacks] if callable(callbacks) else list(callbacks)
         self._progress, self._more = progress, more
         self._untrained: KeyedVectors | None = None

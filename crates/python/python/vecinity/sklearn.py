@@ -34,6 +34,29 @@ class _Vectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     model_: Model
 
+    def __init__(
+        self,
+        dim: int | None,
+        model: str | None,
+        negatives: int | None,
+        min_count: int | None,
+        epochs: int | str | None,
+        learning_rate: float | None,
+        threads: int | None,
+        seed: int | None,
+        options: Mapping[str, Any] | None,
+    ) -> None:
+        # Parameters as scikit-learn wants them: kept as they are, looked at by `fit`, and named again by each estimator.
+        self.dim = dim
+        self.model = model
+        self.negatives = negatives
+        self.min_count = min_count
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.threads = threads
+        self.seed = seed
+        self.options = options
+
     def fit(self, X: Lists, y: object = None) -> Self:
         """Train on lists of tokens; `y` is not looked at."""
         del y
@@ -85,17 +108,9 @@ class Word2Vec(_Vectors):
         seed: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.dim = dim
-        self.model = model
+        super().__init__(dim, model, negatives, min_count, epochs, learning_rate, threads, seed, options)
         self.window = window
-        self.negatives = negatives
-        self.min_count = min_count
-        self.epochs = epochs
-        self.learning_rate = learning_rate
         self.subsample = subsample
-        self.threads = threads
-        self.seed = seed
-        self.options = options
 
     def fit(self, X: Lists, y: object = None) -> Self:
         """Train on lists of tokens; `y` is not looked at."""
@@ -143,18 +158,10 @@ class Item2Vec(_Vectors):
         seed: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__(dim, model, negatives, min_count, epochs, learning_rate, threads, seed, options)
         self.kind = kind
-        self.dim = dim
-        self.model = model
-        self.negatives = negatives
         self.noise_exponent = noise_exponent
-        self.min_count = min_count
-        self.epochs = epochs
-        self.learning_rate = learning_rate
         self.holdout = holdout
-        self.threads = threads
-        self.seed = seed
-        self.options = options
 
     def fit(self, X: Lists, y: object = None) -> Self:
         """Train on lists of items; `y` is not looked at."""

@@ -7,6 +7,7 @@
 use super::{Catalogue, Memory, sequences_of_items};
 use crate::eval::recommend::{Fold, Query, Scorer};
 use crate::rng::Rng;
+use crate::stop::Stop;
 use std::sync::Arc;
 use vecinity_kernel::matrix::{View, multiply};
 use vecinity_kernel::vector::{axpy, dot, scan};
@@ -101,12 +102,12 @@ fn half<'a>(
     const BLOCK: usize = 64;
     let factors = settings.factors;
     let gram = gram(fixed, factors);
-    let waiting = std::sync::Mutex::new(rows.chunks_mut(BLOCK * factors).enumerate());
+    let (waiting, stop) = (std::sync::Mutex::new(rows.chunks_mut(BLOCK * factors).enumerate()), Stop::current());
     let work = || {
         let (mut room, mut known) = (Room::new(factors), Vec::new());
         loop {
             let next = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-            let Some((block, rows)) = next else { break };
+            let Some((block, rows)) = next.filter(|_| !stop.requested()) else { break };
             for (at, row) in rows.chunks_exact_mut(factors).enumerate() {
                 known.clear();
                 known.extend(has(block * BLOCK + at).iter().map(|&k| (k, 1.0)));

@@ -8,6 +8,7 @@ use super::inverse::invert;
 use super::{Catalogue, Memory, Sparse, rows_in_parallel, sequences_of_items};
 use crate::error::{Error, Result};
 use crate::eval::recommend::{Fold, Query, Scorer};
+use crate::stop::Stop;
 use std::sync::Arc;
 
 /// Weights between all items, and how they are asked.
@@ -88,10 +89,11 @@ fn gram(fold: &Fold, catalogue: &Catalogue, threads: usize) -> Vec<f32> {
     let sequences: Vec<&[u32]> = fold.train.iter().collect();
     let mut gram = vec![0.0f32; n * n];
     let waiting = std::sync::Mutex::new(gram.chunks_exact_mut(n.max(1)).zip(&catalogue.items));
+    let stop = Stop::current();
     let work = || {
         loop {
             let next = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-            let Some((sums, &item)) = next else { break };
+            let Some((sums, &item)) = next.filter(|_| !stop.requested()) else { break };
             let start = if item == 0 { 0 } else { ends[item as usize - 1] };
             for &row in &rows[start..ends[item as usize]] {
                 for &other in sequences[row as usize] {

@@ -34,6 +34,7 @@ pub use popularity::Popularity;
 pub use tuned::{Baseline, BaselineKind, tune};
 
 use crate::eval::recommend::Sequences;
+use crate::stop::Stop;
 use serde::{Deserialize, Serialize};
 
 /// How much of a history is asked, and how fast it fades.
@@ -222,7 +223,7 @@ fn rows_in_parallel(
 ) -> Sparse {
     const BLOCK: usize = 64;
     let next = std::sync::atomic::AtomicUsize::new(0);
-    let parts = std::sync::Mutex::new(Vec::new());
+    let (parts, stop) = (std::sync::Mutex::new(Vec::new()), Stop::current());
     let work = || {
         let (mut dense, mut touched) = (vec![0.0f32; columns], Vec::new());
         loop {
@@ -233,7 +234,9 @@ fn rows_in_parallel(
             let mut part = Sparse::default();
             for row in first..rows.min(first + BLOCK) {
                 touched.clear();
-                fill(row as u32, &mut dense, &mut touched);
+                if !stop.requested() {
+                    fill(row as u32, &mut dense, &mut touched);
+                }
                 touched.sort_unstable();
                 touched.dedup();
                 for &column in &touched {

@@ -8,6 +8,7 @@ use super::text::{BadByte, BadUtf8, Blocks, TextBlock, check, count_lines};
 use super::tokens::{Tokens, is_han_run};
 use crate::error::{Error, Result, counted};
 use crate::histories::Numbers;
+use crate::stop;
 use crate::vocab::Vocab;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -230,6 +231,7 @@ struct Merger<'a> {
 
 impl Merger<'_> {
     fn merge(&mut self, counted: Counted) -> Result<()> {
+        stop::check()?;
         let (text, block, skipped) =
             counted.result.map_err(|bad| bad.error(&self.sources[counted.source], self.lines_before))?;
         let report = &mut self.report;
@@ -377,6 +379,7 @@ pub(super) fn renumber(
     let mut bytes = vec![0u8; PART * 4];
     while let Some((part_end, map)) = maps.next_part(total, folder)? {
         while done < part_end {
+            stop::check()?;
             let n = ((part_end - done) as usize * 4).min(bytes.len());
             reader.read_exact(&mut bytes[..n]).map_err(Error::io(folder, "read"))?;
             done += n as u64 / 4;

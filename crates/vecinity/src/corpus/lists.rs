@@ -4,6 +4,7 @@ use super::build::{self, PART, Renumbering};
 use super::count::{LINE_END, Table};
 use super::{Corpus, Options, Report};
 use crate::error::{Error, Result};
+use crate::stop;
 
 /// Sequences of tokens. A token may be any text but the empty one, white space included.
 ///
@@ -113,6 +114,7 @@ impl Lists {
         let (mut tokens, mut ends) = (Vec::with_capacity(vocab.total_count() as usize), Vec::new());
         let (mut hasher, mut renumbering) = (blake3::Hasher::new(), Renumbering::default());
         for part in self.stream.chunks(PART) {
+            stop::check()?;
             let (ids, new_ends) = renumbering.part(part.iter().copied(), &map);
             hasher.update(&ids.iter().flat_map(|id| id.to_ne_bytes()).collect::<Vec<u8>>());
             hasher.update(&new_ends.iter().flat_map(|end| end.to_ne_bytes()).collect::<Vec<u8>>());

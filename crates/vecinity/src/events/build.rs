@@ -8,6 +8,7 @@ use super::table::{Event, Store, Table, read_all};
 use super::{Grouping, Options, Report};
 use crate::error::{Error, Result};
 use crate::histories::{Column, Histories, Names, Numbers, Parts, Values};
+use crate::stop;
 use crate::vocab::Vocab;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -18,6 +19,8 @@ use vecinity_kernel::prefetch;
 
 /// Events whose places are asked for in advance.
 const AHEAD: usize = 16;
+/// Owners after which it is looked whether to go on.
+const BETWEEN_CHECKS: usize = 1 << 12;
 
 /// Makes histories of a table.
 pub(super) fn histories(table: Table, options: &Options, mut report: Report) -> Result<(Histories, Report)> {
@@ -54,6 +57,9 @@ pub(super) fn histories(table: Table, options: &Options, mut report: Report) -> 
     let mut finish = |first: usize, counts: &[u32], sorted: &mut [Event]| -> Result<()> {
         let mut start = 0;
         for (at, &count) in counts.iter().enumerate() {
+            if at % BETWEEN_CHECKS == 0 {
+                stop::check()?;
+            }
             let of_owner = &mut sorted[start..start + count as usize];
             start += count as usize;
             if has.time && !of_owner.is_sorted_by_key(|event| event.time) {
@@ -108,6 +114,7 @@ fn place(
     let total = counts.iter().map(|&count| count as usize).sum();
     let mut sorted = vec![Event::default(); total];
     feed(&mut |events| {
+        stop::check()?;
         for (at, event) in events.iter().enumerate() {
             // The places lie all over the memory: they are asked for before they are written to.
             if let Some(later) = events.get(at + AHEAD) {

@@ -5,6 +5,7 @@ use super::columns::{Columns, Role};
 use super::dictionary::Interner;
 use super::{Options, Report, refuse};
 use crate::error::{Error, Result};
+use crate::stop;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -228,6 +229,7 @@ impl Table {
 
     /// Adds a batch; `lines` is the number of lines of this file before it, and goes on.
     pub(super) fn merge(&mut self, batch: &Batch, name: &Path, lines: &mut u64) -> Result<()> {
+        stop::check()?;
         let report = &mut self.report;
         report.rows += batch.rows;
         report.bytes += batch.bytes;

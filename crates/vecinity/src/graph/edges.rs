@@ -6,11 +6,14 @@
 use super::{Edge, Graph};
 use crate::corpus::Source;
 use crate::error::{Error, Place, Result, shown};
+use crate::stop;
 use crate::vocab::Vocab;
 use std::io::{BufRead, BufReader, Read};
 
 /// Bytes of the longest line.
 const LONGEST: u64 = 1 << 20;
+/// Lines after which it is looked whether to go on.
+const BETWEEN_CHECKS: u64 = 1 << 16;
 /// Names of columns, in lower case.
 const FROM: [&str; 5] = ["from", "source", "src", "node1", "id1"];
 const TO: [&str; 5] = ["to", "target", "dst", "node2", "id2"];
@@ -78,6 +81,9 @@ impl Reading {
                 return Ok(());
             }
             number += 1;
+            if number % BETWEEN_CHECKS == 0 {
+                stop::check()?;
+            }
             self.report.bytes += bytes;
             let wrong = |what: String, advice: &str| Error::input(Place::line(source.path(), number), what, advice);
             if bytes > LONGEST {

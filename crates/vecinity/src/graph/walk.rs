@@ -13,6 +13,7 @@ use super::Graph;
 use crate::corpus::{Corpus, Spool};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
+use crate::stop;
 use std::path::PathBuf;
 
 /// Streams of chance from here on belong to walks, and from the second number on to the order of their nodes.
@@ -145,6 +146,7 @@ pub fn corpus(
     for round in 0..settings.walks as u64 {
         Rng::new(seed, ORDERS + round).shuffle(&mut order);
         for starts in order.chunks(PART * threads.max(1)) {
+            stop::check()?;
             let walks = |starts: &[u32]| {
                 let (mut all, mut ends) = (Vec::with_capacity(starts.len() * settings.walk_length), Vec::new());
                 for &start in starts {

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::eval::recommend::{Fold, ndcg_of_each, rank};
 use crate::histories::Histories;
+use crate::stop;
 use crate::train::{Control, Progress};
 
 /// What one setting is good for.
@@ -52,5 +53,6 @@ pub fn attempt(
     let model = model.asked(recipe.clone(), Vec::new());
     let scorer = translation.scorer(&model);
     let each = ndcg_of_each(&rank(&scorer, &sample(fold).sampled(asking), threads));
+    stop::check()?;
     Ok(Attempt { recipe, each })
 }

@@ -26,6 +26,7 @@ use crate::histories::Histories;
 use crate::index::Metric;
 use crate::models::eges::Parts;
 use crate::models::{Behind, Fitted, ModelConfig, Tower};
+use crate::stop::{self, Stop};
 use crate::train::{Beside, Checkpoint, Resumed, Trained};
 use crate::vocab::Vocab;
 use serde::{Deserialize, Serialize};
@@ -226,6 +227,7 @@ impl<'a> Run<'a> {
                 let tables = self.tables(&split.valid, &baselines, &translation.rows, corpus.vocab())?;
                 let model = best.recommender(corpus.vocab(), ordered);
                 let choice = choose(&model, &translation, &split.valid, ordered, &tables, self.threads());
+                stop::check()?;
                 let best_epoch = best.epoch;
                 best.restore(&mut fitted);
                 (choice, epochs, best_epoch, Some(Tested { corpus, fitted, model, tables, translation }))
@@ -241,6 +243,7 @@ impl<'a> Run<'a> {
         }
         let rows =
             tested.as_ref().map_or_else(Vec::new, |tested| self.measure(&split.test, tested, &choice, &baselines));
+        stop::check()?;
         let verdict = verdict(&rows);
         let rows = rows.into_iter().map(|(row, _)| row).collect();
         let refit = self.config.evaluate.refit;
@@ -283,7 +286,9 @@ impl<'a> Run<'a> {
         };
         let tuned = kinds.into_iter().map(|kind| {
             watch.stage(Stage::Baseline(kind));
-            tune(kind, split, self.histories.ordered(), self.threads())
+            let tuned = tune(kind, split, self.histories.ordered(), self.threads())?;
+            stop::check()?;
+            Ok(tuned)
         });
         tuned.collect()
     }
@@ -343,7 +348,9 @@ impl<'a> Run<'a> {
             let recommender = recommender(corpus.vocab(), model, self.histories.ordered());
             let translated = || Translation::new(self.histories, corpus.vocab(), model.tower);
             let scorer = translation.get_or_init(translated).scorer(&recommender);
-            let each = ndcg_of_each(&rank(&scorer, &asked, self.threads()));
+            // Short, and a checkpoint needs it: who asks to stop is heard behind it, by the training.
+            let ranked = Stop::default().during(|| rank(&scorer, &asked, self.threads()));
+            let each = ndcg_of_each(&ranked);
             let mut progress = progress.borrow_mut();
             watch.borrow_mut().epoch(progress.add(epoch, each, model)?);
             Ok(watch.borrow_mut().goes_on(epoch) && progress.worse < patience)

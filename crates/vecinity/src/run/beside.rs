@@ -4,7 +4,7 @@ use super::Show;
 use crate::error::{Error, Result, counted, shown};
 use crate::histories::Histories;
 use crate::metadata::Metadata;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Puts the wanted fields of items beside them.
 pub(super) fn join_items(histories: Histories, fields: &[&str], metadata: Option<&Metadata>) -> Result<Histories> {
@@ -28,13 +28,17 @@ pub(super) fn join_items(histories: Histories, fields: &[&str], metadata: Option
 /// Puts the wanted fields of users beside their events.
 ///
 /// * `columns`: what is wanted; those that the users do not have are columns of the events.
-/// * `users`: the file of their fields.
+/// * `users`: their fields, with the name of what they come from.
 ///
 /// # Errors
 /// [`Error::Setting`] and [`Error::Input`] if the file has nothing of what is wanted, or nobody of the histories.
-pub fn join(histories: Histories, columns: &[&str], users: Option<&Path>, show: &mut dyn Show) -> Result<Histories> {
-    let Some(file) = users else { return Ok(histories) };
-    let metadata = Metadata::parse(file)?;
+pub fn join(
+    histories: Histories,
+    columns: &[&str],
+    users: Option<(Metadata, PathBuf)>,
+    show: &mut dyn Show,
+) -> Result<Histories> {
+    let Some((metadata, file)) = users else { return Ok(histories) };
     let fields: Vec<&str> =
         columns.iter().copied().filter(|name| metadata.columns().iter().any(|c| c == name)).collect();
     if columns.is_empty() {

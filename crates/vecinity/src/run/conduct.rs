@@ -83,10 +83,12 @@ impl<'a> Conduct<'a> {
         self.show.note(event);
     }
 
-    /// What training returned; an interrupted run names its checkpoint.
+    /// What training returned; an interrupted run names its checkpoint, if there is one.
     pub(super) fn ended<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| match error {
-            Error::Interrupted { .. } => Error::Interrupted { checkpoint: Some(self.checkpoint.clone()) },
+            Error::Interrupted { .. } => {
+                Error::Interrupted { checkpoint: self.checkpoint.exists().then(|| self.checkpoint.clone()) }
+            }
             other => other,
         })
     }

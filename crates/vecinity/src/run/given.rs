@@ -8,12 +8,13 @@ use crate::error::{Error, Result, shown};
 use crate::eval::recommend::Holdout;
 use crate::events;
 use crate::histories::Repeats;
+use crate::metadata::Metadata;
 use crate::models::word2vec::{Architecture, CbowGradient, Objective, Sharing, Weights};
 use crate::models::youtube::{Feature, LossKind};
 use serde::de::{self, Deserializer, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -57,6 +58,46 @@ impl LossName {
     ];
 }
 
+/// Fields of ids, one of which may be a title.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "expected the name of a file, or {\"lines\": ...} with JSON Lines")]
+pub enum Fields {
+    /// A file, as [`Metadata::parse`] reads it.
+    File(PathBuf),
+    /// What is in memory, and so has no name that a configuration could keep.
+    Lines {
+        /// JSON Lines.
+        lines: String,
+    },
+}
+
+impl Fields {
+    /// The file of its name, if it has one.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(file) => Some(file.clone()),
+            Self::Lines { .. } => None,
+        }
+    }
+
+    /// Reads what was given as `setting`, or else the file that a configuration names; with what messages call it.
+    pub(super) fn read(
+        setting: &str,
+        given: Option<&Self>,
+        file: Option<&Path>,
+    ) -> Result<Option<(Metadata, PathBuf)>> {
+        let file = match given {
+            Some(Self::Lines { lines }) => {
+                let name = PathBuf::from(format!("the table {setting}"));
+                return Ok(Some((Metadata::read(lines.as_bytes(), &name)?, name)));
+            }
+            Some(Self::File(file)) => Some(file.as_path()),
+            None => file,
+        };
+        file.map(|file| Ok((Metadata::parse(file)?, file.to_owned()))).transpose()
+    }
+}
+
 /// What was said of a run. What was not said is taken from a configuration file, or from the profile of the kind of data.
 ///
 /// The fields are the flags of `vecinity train`, which tells what each means.
@@ -66,7 +107,7 @@ impl LossName {
 pub struct Given {
     pub config: Option<PathBuf>,
     pub kind: Option<crate::config::Kind>,
-    pub metadata: Option<PathBuf>,
+    pub metadata: Option<Fields>,
 
     #[serde(deserialize_with = "model")]
     pub model: Option<ModelName>,
@@ -109,7 +150,7 @@ pub struct Given {
     pub example_age: bool,
     pub strictly_earlier: bool,
     pub words: Option<usize>,
-    pub user_metadata: Option<PathBuf>,
+    pub user_metadata: Option<Fields>,
     pub tied: bool,
     pub temperature: Option<f32>,
     pub per_owner: Option<usize>,
@@ -188,6 +229,8 @@ impl Given {
                         "the settings are the flags of `vecinity train --help`, with _ for -".into()
                     });
                     Error::data(format!("there is no setting '{}'", shown(name)), advice)
+                } else if ["usize", "u64", "u32"].iter().any(|kind| message.ends_with(kind)) {
+                    Error::data(format!("{name} is {}, expected a whole number from 0", shown(&value.to_string())), "")
                 } else {
                     Error::data(format!("{name} is {}: {message}", shown(&value.to_string())), "")
                 });

@@ -1,7 +1,7 @@
 //! The way of items: events become histories, histories a measured recommender.
 
 use super::conduct::Conduct;
-use super::{Data, Done, Given, How, Show, Titles, beside, listings, work_dir};
+use super::{Data, Done, Fields, Given, How, Show, Titles, beside, listings, work_dir};
 use crate::config::{Config, Kind};
 use crate::error::{Error, Result, grouped, shown};
 use crate::events::Report;
@@ -54,7 +54,7 @@ impl Items {
         let (mut histories, mut report) = data.events(&config, &config.events(work.clone()))?;
         let mut sessions = None;
         if matches!(config.model, ModelConfig::Airbnb(_)) {
-            let (made, summary) = listings::sessions_of(&histories, &config, data, work.clone())?;
+            let (made, summary) = listings::sessions_of(&histories, &config, given, data, work.clone())?;
             (histories, sessions) = (made, Some(summary));
         }
         let mut kind = "as told".to_owned();
@@ -86,7 +86,8 @@ impl Items {
         let histories = histories.learned_with(config.data.repeats, config.data.weighted);
         let (columns, beside_items) = config.model.reads();
         let histories = if beside_items { histories.traced() } else { histories };
-        let histories = beside::join(histories, &columns, config.data.user_metadata.as_deref(), show)?;
+        let users = Fields::read("user_metadata", given.user_metadata.as_ref(), config.data.user_metadata.as_deref())?;
+        let histories = beside::join(histories, &columns, users, show)?;
         let from = if matches!(data, Data::Files(_)) {
             format!(" from {} file{}", report.files, if report.files == 1 { "" } else { "s" })
         } else {
@@ -118,12 +119,12 @@ impl Items {
         Ok(())
     }
 
-    /// Adds the titles and fields that the configuration names.
+    /// Adds the titles and fields that were given or that the configuration names.
     ///
     /// # Errors
     /// If they cannot be read, or none is of an item.
-    pub fn with_titles(mut self, show: &mut dyn Show) -> Result<Self> {
-        let titles = Titles::of(&self.config)?;
+    pub fn with_titles(mut self, given: &Given, show: &mut dyn Show) -> Result<Self> {
+        let titles = Titles::of(given, &self.config)?;
         self.add(titles, show)?;
         Ok(self)
     }

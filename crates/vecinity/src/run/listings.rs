@@ -1,6 +1,6 @@
 //! Events of a marketplace become sessions with goals, of items in markets.
 
-use super::Data;
+use super::{Data, Fields, Given};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::{Named, Role};
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 pub(super) fn sessions_of(
     histories: &Histories,
     config: &Config,
+    given: &Given,
     data: &Data,
     work: Option<PathBuf>,
 ) -> Result<(Histories, Summary)> {
@@ -23,7 +24,8 @@ pub(super) fn sessions_of(
     };
     let (mut made, summary) = market::sessions(histories, &rules)?;
     if let Some(column) = &config.data.local_negatives {
-        let metadata = config.data.metadata.as_deref().map(Metadata::parse).transpose()?;
+        let metadata = Fields::read("metadata", given.metadata.as_ref(), config.data.metadata.as_deref())?;
+        let metadata = metadata.map(|(metadata, _)| metadata);
         let groups = match metadata {
             Some(metadata) if metadata.columns().contains(column) || !data.rereadable(config)? => {
                 market::groups(made.items(), &metadata, column)?

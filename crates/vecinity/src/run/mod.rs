@@ -29,7 +29,7 @@ mod text;
 
 pub use beside::join;
 pub use data::Data;
-pub use given::{Given, LossName, ModelName, parse_duration, parse_widths};
+pub use given::{Fields, Given, LossName, ModelName, parse_duration, parse_widths};
 pub use items::Items;
 pub use text::Text;
 
@@ -143,7 +143,7 @@ pub fn prepare(given: &Given, data: &Data, beside: Option<&Path>, show: &mut dyn
     if data.is_empty() && config.data.files.is_empty() {
         return Err(Error::data("no data given", "name at least one file, or - for standard input"));
     }
-    let titles = Titles::of(&config)?;
+    let titles = Titles::of(given, &config)?;
     if matches!(config.data.kind, Kind::Text | Kind::Graph) {
         if guessed_kind {
             show.say("kind    text (--kind text|sequence|set|graph says otherwise)");
@@ -180,7 +180,7 @@ pub fn train(given: &Given, data: &Data, path: &Path, how: How, show: &mut dyn S
     }
 }
 
-/// Metadata with the file it comes from.
+/// Metadata with the name of what it comes from.
 #[derive(Debug)]
 struct Titles {
     metadata: Metadata,
@@ -188,10 +188,10 @@ struct Titles {
 }
 
 impl Titles {
-    /// The metadata of a configuration, if it names some.
-    fn of(config: &Config) -> Result<Option<Self>> {
-        let read = |file: &PathBuf| Ok(Self { metadata: Metadata::parse(file)?, file: file.clone() });
-        config.data.metadata.as_ref().map(read).transpose()
+    /// The metadata that was given or that a configuration names.
+    fn of(given: &Given, config: &Config) -> Result<Option<Self>> {
+        let read = Fields::read("metadata", given.metadata.as_ref(), config.data.metadata.as_deref())?;
+        Ok(read.map(|(metadata, file)| Self { metadata, file }))
     }
 
     /// Says how many ids match; none is an error.

@@ -197,8 +197,11 @@ impl Given {
         set(&mut data.bad_utf8, self.bad_utf8.as_ref());
         data.max_vocab = self.max_vocab.or(data.max_vocab);
         data.phrases = self.phrases.clone().or_else(|| data.phrases.take());
-        data.metadata = self.metadata.clone().or_else(|| data.metadata.take());
-        data.user_metadata = self.user_metadata.clone().or_else(|| data.user_metadata.take());
+        for (given, setting) in [(&self.metadata, &mut data.metadata), (&self.user_metadata, &mut data.user_metadata)] {
+            if let Some(given) = given {
+                *setting = given.file();
+            }
+        }
         data.lowercase |= self.lowercase;
     }
 

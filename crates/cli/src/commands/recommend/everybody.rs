@@ -9,6 +9,7 @@ use std::time::Instant;
 use vecinity::error::{counted, grouped, shown};
 use vecinity::histories::Histories;
 use vecinity::index::Hit;
+use vecinity::metadata::Metadata;
 use vecinity::model_dir::Model;
 use vecinity::recommend::{Everybody, Lists, Summary, Written};
 use vecinity::{Error, TokenId, corpus, events};
@@ -72,6 +73,7 @@ impl Files {
         let columns: Vec<&str> = tower.schema().names().collect();
         let in_training = data.and_then(|data| data.user_metadata.as_deref());
         let users = self.user_metadata.as_deref().or(in_training.filter(|file| file.exists()));
+        let users = users.map(|file| Ok::<_, Error>((Metadata::parse(file)?, file.to_owned()))).transpose()?;
         let histories = vecinity::run::join(histories, &columns, users, &mut output.clone())?;
         let there = |name: &str| histories.columns().iter().any(|column| column.name == name);
         let missing: Vec<&str> = columns.iter().copied().filter(|name| !there(name)).collect();

@@ -1,6 +1,7 @@
 //! Scores of a whole catalogue to ranks and top lists, on all cores.
 
 use super::split::{Fold, Query};
+use crate::stop::Stop;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -57,7 +58,7 @@ fn in_blocks<T: Send>(
     let items = fold.counts.len();
     let foreign: Vec<usize> = (0..items).filter(|&item| fold.counts[item] == 0).collect();
     let block = BLOCK.min(SCORES / items.max(1)).max(1);
-    let next = AtomicUsize::new(0);
+    let (next, stop) = (AtomicUsize::new(0), Stop::current());
     let answers = Mutex::new(Vec::new());
     let work = || {
         let mut scores = vec![0.0f32; block.min(queries.len()) * items];
@@ -67,7 +68,9 @@ fn in_blocks<T: Send>(
                 break;
             };
             let scores = &mut scores[..asked.len() * items];
-            scorer.score(asked, scores);
+            if !stop.requested() {
+                scorer.score(asked, scores);
+            }
             let found: Vec<T> = (asked.iter().zip(scores.chunks_exact_mut(items)))
                 .map(|(query, scores)| {
                     for &item in &query.history {
