@@ -164,9 +164,10 @@ impl Segment {
         let passing = pass.count(self.len());
         let limit = limit.min(pass.most(self.len()));
         let scan = self.scan_cost(pass);
-        // What is nearest among some lies deeper among all, where rough scores tell rows apart less well.
-        let deeper = if passing < self.len() / 10 * 9 { 2 } else { 1 };
-        let coarse = (deeper * effort.coarse * limit.div_ceil(TUNED_FOR)).max(coarse::least(self.len()));
+        // What is nearest among some lies deeper among all, where walks miss more and rough scores tell rows apart less well.
+        let filtered = passing < self.len() / 10 * 9;
+        let coarse = effort.coarse * limit.div_ceil(TUNED_FOR) * if filtered { 2 } else { 1 };
+        let coarse = coarse.max(coarse::least(self.len()));
         let coarse_cost = self.len() / COARSE_ROWS + THROUGH * coarse;
         // Narrow filters leave too little of the sample that the bar is found with, and a test is asked of all that get through.
         let wide = match pass {
@@ -176,7 +177,7 @@ impl Segment {
         };
         let coarsely = effort.coarse > 0 && self.coarse().is_some() && wide && coarse_cost < scan;
         if let Some(graph) = self.graph().filter(|_| effort.walk > 0) {
-            let effort = effort.walk.max(limit + limit / 2);
+            let effort = effort.walk.max(limit + limit / 2) * if filtered { 3 } else { 2 } / 2;
             // As deep as the wanted number of passing rows is expected to lie.
             let depth = (effort as f64 * self.len() as f64 / passing.max(1) as f64).ceil() as usize;
             let otherwise = if coarsely { coarse_cost } else { scan };
