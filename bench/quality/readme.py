@@ -2,25 +2,21 @@
 """Writes the table of recommendations of the README from a record. usage: readme.py RECORD.json README.md"""
 
 import json
-import re
 import sys
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from quality import ROW, VECTORS
+from quality import ROW, VECTORS  # makes bench/common known
 
-BEGIN, END = "<!-- bench/quality: begin -->", "<!-- bench/quality: end -->"
+from common.readme import put  # noqa: I001
+
 BASELINES = {"popularity": "popularity", "next-item": "next-item counts", "item-knn": "item-kNN", "als": "ALS", "ease": "EASE"}
 
 
 def main() -> None:
     record, readme = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    text = readme.read_text()
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    if not pattern.search(text):
-        raise SystemExit(f"{readme} has no place for the table: put {BEGIN} and {END} into it")
-    readme.write_text(pattern.sub(lambda _: f"{BEGIN}\n{render(record)}\n{END}", text))
+    put(readme, "quality", render(record))
 
 
 def render(record: dict[str, Any]) -> str:

@@ -2,13 +2,14 @@
 """Writes the table of the README from records of the bench. usage: readme.py RECORD.json [MORE.json ...] README.md"""
 
 import json
-import re
 import sys
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from table import TITLES, words_per_second
+from table import TITLES, words_per_second  # makes bench/common known
+
+from common.readme import put  # noqa: I001
 
 Entry = dict[str, Any]
 NAMES = {
@@ -18,18 +19,12 @@ NAMES = {
     "word2vec.c": "word2vec.c",
     "fasttext": "fastText",
 }
-BEGIN, END = "<!-- bench/words: begin -->", "<!-- bench/words: end -->"
 
 
 def main() -> None:
     records, readme = [json.loads(Path(path).read_text()) for path in sys.argv[1:-1]], Path(sys.argv[-1])
     record = {**records[0], **{part: sum((r.get(part, []) for r in records), []) for part in ("speed", "accuracy")}}
-    text = readme.read_text()
-    block = f"{BEGIN}\n{render(record)}\n{END}"
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}|@@TABLE@@", re.DOTALL)
-    if not pattern.search(text):
-        raise SystemExit(f"{readme} has no place for the table: put {BEGIN} and {END} into it")
-    readme.write_text(pattern.sub(lambda _: block, text))
+    put(readme, "words", render(record))
 
 
 def render(record: Entry) -> str:
