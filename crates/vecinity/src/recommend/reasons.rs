@@ -59,6 +59,12 @@ impl Style {
 }
 
 impl Recommender {
+    /// Whether weights of the items of a history mean anything: networks weigh by themselves.
+    #[must_use]
+    pub fn takes_weights(&self) -> bool {
+        self.tower().is_none()
+    }
+
     /// Whether the reasons for its recommendations are parts of the score, and not what a network says without an item.
     #[must_use]
     pub fn reasons_are_exact(&self) -> bool {

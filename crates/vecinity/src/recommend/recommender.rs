@@ -165,12 +165,6 @@ impl Recommender {
         &self.recipe
     }
 
-    /// Whether weights of the items of a history mean anything: networks weigh by themselves.
-    #[must_use]
-    pub fn takes_weights(&self) -> bool {
-        self.tower().is_none()
-    }
-
     /// The network that makes user vectors, if the recipe asks it.
     pub(super) fn tower(&self) -> Option<&Tower> {
         self.tables.tower.as_ref().filter(|_| self.recipe.vectors == Pair::Tower)

@@ -465,7 +465,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_with_what_was_expected() {
         for (settings, message) in [
-            (json!({"seed": 1, "dim": "many"}), "dim is \"many\": invalid type: string \"many\", expected usize"),
+            (json!({"seed": 1, "dim": "many"}), "dim is \"many\", expected a whole number from 0"),
             (json!({"model": "glove"}), "model is \"glove\": expected one of skipgram, cbow, youtube"),
             (json!({"holdout": "lst"}), "holdout is \"lst\": holdout is lst, expected last, time"),
             (json!({"min_dwell": "5x"}), "min_dwell is \"5x\": 'x' is no unit of time"),
