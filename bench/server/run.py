@@ -73,6 +73,8 @@ def size(program, folder, items, seconds):
         if way == "index":
             start = time.perf_counter()
             built = subprocess.run([program, "index", "build", str(folder / "a"), "--json", "--quiet"], check=True, stdout=subprocess.PIPE, text=True).stdout
+            # The record names places inside of the model.
+            built = built.replace(str(folder / "a") + "/", "")
             found["build_s"] = time.perf_counter() - start
             found["indexes"] = [json.loads(line) for line in built.splitlines()]
         server = Server(program, folder)
