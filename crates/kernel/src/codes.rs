@@ -13,7 +13,7 @@
 //! With `factor = 2 s`, `bias = |t|²` and `constant = |q|²` this is the squared Euclidean distance; with `factor = s`
 //! and no bias the inner product with its sign turned.
 
-use crate::isa::Isa;
+use crate::isa::ByteIsa;
 use crate::prefetch::{self, LINE};
 
 /// Bytes of a row of `dim` values: whole cache lines.
@@ -133,7 +133,7 @@ impl Query {
     /// # Panics
     /// If `out` has another length than `ids`, or an id is not below `n`.
     pub fn score(&self, rows: &[u8], ids: &[u32], out: &mut [f32]) {
-        self.score_with(Kind::active(), rows, ids, out);
+        self.score_with(ByteIsa::active(), rows, ids, out);
     }
 
     /// The scores of the `out.len()` rows from `first` on.
@@ -141,10 +141,10 @@ impl Query {
     /// # Panics
     /// If there are not as many.
     pub fn score_from(&self, rows: &[u8], first: usize, out: &mut [f32]) {
-        self.score_from_with(Kind::active(), rows, first, out);
+        self.score_from_with(ByteIsa::active(), rows, first, out);
     }
 
-    fn score_with(&self, kind: Kind, rows: &[u8], ids: &[u32], out: &mut [f32]) {
+    fn score_with(&self, kind: ByteIsa, rows: &[u8], ids: &[u32], out: &mut [f32]) {
         assert_eq!(ids.len(), out.len(), "one score for each row");
         let most = ids.iter().fold(0, |most, &id| most.max(id));
         assert!(ids.is_empty() || (most as usize) < rows.len() / self.codes.len(), "row {most} is out of range");
@@ -153,7 +153,7 @@ impl Query {
         unsafe { self.dispatch(kind, gathered, out) }
     }
 
-    fn score_from_with(&self, kind: Kind, rows: &[u8], first: usize, out: &mut [f32]) {
+    fn score_from_with(&self, kind: ByteIsa, rows: &[u8], first: usize, out: &mut [f32]) {
         let rows = &rows[first * self.codes.len()..][..out.len() * self.codes.len()];
         let run = Run { rows: rows.as_ptr(), stride: self.codes.len() };
         // SAFETY: the slice holds a row for each score; `kind` is available.
@@ -162,7 +162,7 @@ impl Query {
 
     /// # Safety
     /// `rows` has a readable row for each score, and the machine can run `kind`.
-    unsafe fn dispatch<R: Source>(&self, kind: Kind, rows: R, out: &mut [f32]) {
+    unsafe fn dispatch<R: Source>(&self, kind: ByteIsa, rows: R, out: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
         unsafe fn vnni<R: Source>(query: &Query, rows: R, out: &mut [f32]) {
@@ -179,12 +179,12 @@ impl Query {
         unsafe {
             match kind {
                 #[cfg(target_arch = "x86_64")]
-                Kind::Vnni => vnni(self, rows, out),
+                ByteIsa::Avx512 => vnni(self, rows, out),
                 #[cfg(target_arch = "x86_64")]
-                Kind::Avx2 => avx2(self, rows, out),
+                ByteIsa::Avx2 => avx2(self, rows, out),
                 #[cfg(target_arch = "aarch64")]
-                Kind::Neon => self.run::<arm::Neon, R>(rows, out),
-                Kind::Portable => self.run::<Portable, R>(rows, out),
+                ByteIsa::Neon => self.run::<arm::Neon, R>(rows, out),
+                ByteIsa::Portable => self.run::<Portable, R>(rows, out),
             }
         }
     }
@@ -275,33 +275,6 @@ impl Source for Run {
     unsafe fn row(self, at: usize) -> *const u8 {
         // SAFETY: the caller stays below the number of rows.
         unsafe { self.rows.add(at * self.stride) }
-    }
-}
-
-/// The ways of multiplying bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Vnni,
-    #[cfg(target_arch = "aarch64")]
-    Neon,
-}
-
-impl Kind {
-    /// The one that goes with the process's instruction set.
-    fn active() -> Self {
-        match Isa::active() {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") => Self::Vnni,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 | Isa::Avx2 if is_x86_feature_detected!("avx2") => Self::Avx2,
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => Self::Neon,
-            _ => Self::Portable,
-        }
     }
 }
 
@@ -445,20 +418,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Every way that this machine can run, all of them compared with the portable one and a sum by hand.
-    fn kinds() -> Vec<Kind> {
-        let mut kinds = vec![Kind::Portable];
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            kinds.extend(is_x86_feature_detected!("avx2").then_some(Kind::Avx2));
-            let vnni = is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw");
-            kinds.extend(vnni.then_some(Kind::Vnni));
-        }
-        #[cfg(all(target_arch = "aarch64", not(miri)))]
-        kinds.push(Kind::Neon);
-        kinds
-    }
-
     fn encoded(rows: &[f32], dim: usize, weight: f32, norms: bool) -> Vec<u8> {
         let mut bytes = vec![0; rows.len() / dim * stride(dim)];
         for (row, to) in rows.chunks(dim).zip(bytes.chunks_mut(stride(dim))) {
@@ -494,7 +453,7 @@ mod tests {
                     f64::from(query.constant) + f64::from(bias) - product
                 };
                 let reference: Vec<f64> = (0..count).map(expected).collect();
-                for kind in kinds() {
+                for kind in ByteIsa::available() {
                     let mut found = vec![0.0; ids.len()];
                     query.score_with(kind, &bytes, &ids, &mut found);
                     let mut run = vec![0.0; count];

@@ -59,6 +59,54 @@ impl Isa {
     }
 }
 
+/// How kernels of bytes are compiled: instructions for bytes come with other features than those for floats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ByteIsa {
+    /// Portable code: the reference, and the fallback.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// x86-64 with AVX-512F, BW and VNNI.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// aarch64 with NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+impl ByteIsa {
+    /// The one that goes with an instruction set that this machine has.
+    fn with(isa: Isa) -> Self {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") => {
+                Self::Avx512
+            }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 | Isa::Avx2 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") => {
+                Self::Avx2
+            }
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => Self::Neon,
+            _ => Self::Portable,
+        }
+    }
+
+    /// That of this process, see [`Isa::active`].
+    pub(crate) fn active() -> Self {
+        Self::with(Isa::active())
+    }
+
+    /// Those that this machine can run.
+    #[cfg(test)]
+    pub(crate) fn available() -> Vec<Self> {
+        let mut found: Vec<Self> = Isa::available().into_iter().map(Self::with).collect();
+        found.dedup();
+        found
+    }
+}
+
 /// Runs the generic function `$generic::<L>(args)` with the lanes of `$isa`.
 ///
 /// Expands to one `#[target_feature]` wrapper an instruction set, so that the generic code, all of

@@ -13,7 +13,7 @@
 //!
 //! Even and odd bytes are summed apart, in sixteen bits each, and come out in the order of the rows.
 
-use crate::isa::Isa;
+use crate::isa::ByteIsa;
 
 /// Rows in a block.
 pub const BLOCK: usize = 64;
@@ -79,10 +79,10 @@ impl Table {
     /// # Panics
     /// If the shapes do not agree.
     pub fn scores(&self, blocks: &[u8], scales: &[f32], squares: &[f32], out: &mut [f32]) {
-        self.scores_with(Kind::active(), blocks, scales, squares, out);
+        self.scores_with(ByteIsa::active(), blocks, scales, squares, out);
     }
 
-    fn scores_with(&self, kind: Kind, blocks: &[u8], scales: &[f32], squares: &[f32], out: &mut [f32]) {
+    fn scores_with(&self, kind: ByteIsa, blocks: &[u8], scales: &[f32], squares: &[f32], out: &mut [f32]) {
         let pairs = self.bytes.len() / (2 * CODES);
         assert!(out.len().is_multiple_of(BLOCK) && blocks.len() == out.len() * pairs, "whole blocks of rows");
         assert!(
@@ -95,7 +95,7 @@ impl Table {
 
     /// # Safety
     /// The shapes agree, and the machine can run `kind`.
-    unsafe fn dispatch(&self, kind: Kind, blocks: &[u8], scales: &[f32], squares: &[f32], out: &mut [f32]) {
+    unsafe fn dispatch(&self, kind: ByteIsa, blocks: &[u8], scales: &[f32], squares: &[f32], out: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
         unsafe fn avx512(table: &Table, blocks: &[u8], scales: &[f32], squares: &[f32], out: &mut [f32]) {
@@ -112,12 +112,12 @@ impl Table {
         unsafe {
             match kind {
                 #[cfg(target_arch = "x86_64")]
-                Kind::Avx512 => avx512(self, blocks, scales, squares, out),
+                ByteIsa::Avx512 => avx512(self, blocks, scales, squares, out),
                 #[cfg(target_arch = "x86_64")]
-                Kind::Avx2 => avx2(self, blocks, scales, squares, out),
+                ByteIsa::Avx2 => avx2(self, blocks, scales, squares, out),
                 #[cfg(target_arch = "aarch64")]
-                Kind::Neon => self.run::<arm::Neon>(blocks, scales, squares, out),
-                Kind::Portable => self.run::<Portable>(blocks, scales, squares, out),
+                ByteIsa::Neon => self.run::<arm::Neon>(blocks, scales, squares, out),
+                ByteIsa::Portable => self.run::<Portable>(blocks, scales, squares, out),
             }
         }
     }
@@ -157,13 +157,13 @@ impl Table {
 /// # Panics
 /// If there are not 64 scores for each number.
 pub fn below(scores: &[f32], bar: f32, bits: &mut [u64]) {
-    below_with(Kind::active(), scores, bar, bits);
+    below_with(ByteIsa::active(), scores, bar, bits);
 }
 
-fn below_with(kind: Kind, scores: &[f32], bar: f32, bits: &mut [u64]) {
+fn below_with(kind: ByteIsa, scores: &[f32], bar: f32, bits: &mut [u64]) {
     assert_eq!(scores.len(), bits.len() * BLOCK, "64 scores for each number");
     #[cfg(target_arch = "x86_64")]
-    if kind == Kind::Avx512 {
+    if kind == ByteIsa::Avx512 {
         // SAFETY: the instruction set is available, and there are 64 scores for each number.
         return unsafe { x86::below(scores, bar, bits) };
     }
@@ -178,33 +178,6 @@ fn below_with(kind: Kind, scores: &[f32], bar: f32, bits: &mut [u64]) {
             }
         }
         *bits = word;
-    }
-}
-
-/// The ways of looking up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    #[cfg(target_arch = "aarch64")]
-    Neon,
-}
-
-impl Kind {
-    /// The one that goes with the process's instruction set.
-    fn active() -> Self {
-        match Isa::active() {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 if is_x86_feature_detected!("avx512bw") => Self::Avx512,
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 | Isa::Avx2 if is_x86_feature_detected!("avx2") => Self::Avx2,
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon => Self::Neon,
-            _ => Self::Portable,
-        }
     }
 }
 
@@ -425,21 +398,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Every way that this machine can run.
-    fn kinds() -> Vec<Kind> {
-        let mut kinds = vec![Kind::Portable];
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            kinds.extend(is_x86_feature_detected!("avx2").then_some(Kind::Avx2));
-            kinds.extend(
-                (is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("fma")).then_some(Kind::Avx512),
-            );
-        }
-        #[cfg(all(target_arch = "aarch64", not(miri)))]
-        kinds.push(Kind::Neon);
-        kinds
-    }
-
     proptest! {
         #[test]
         fn scores_are_sums_of_what_codes_are_worth(
@@ -465,7 +423,7 @@ mod tests {
             let mut table = Table::default();
             table.set(&worth);
             let mut first = None;
-            for kind in kinds() {
+            for kind in ByteIsa::available() {
                 let mut found = vec![0.0; rows];
                 table.scores_with(kind, &bytes, &scales, squares, &mut found);
                 for (row, &score) in found.iter().enumerate() {

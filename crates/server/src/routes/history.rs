@@ -1,14 +1,14 @@
 //! The history of a request: ids or titles alone, or with how much each counts and when it was.
 
-use super::look_up;
+use super::find;
 use crate::problem::Problem;
 use crate::served::Served;
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fmt;
 use vecinity::events::milliseconds;
-use vecinity::recommend::first_of_each;
 
 /// Items of a history as they were sent.
 #[derive(Debug, Default, Deserialize)]
@@ -56,22 +56,19 @@ impl History {
             let problem = Problem::invalid("this model is a network, which weighs the items of a history by itself");
             return Err(problem.advised("leave \"weight\" out"));
         }
-        if !weighted {
-            let (known, unknown) = look_up(served, entries.iter().map(|entry| entry.id.as_str()));
-            return Ok(Known { items: first_of_each(known.iter().map(|id| id.0)), weights: None, unknown });
-        }
-        let (mut items, mut weights, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut items, mut weights, mut unknown, mut seen) = (Vec::new(), Vec::new(), Vec::new(), HashSet::new());
         for entry in entries {
-            match look_up(served, [entry.id.as_str()]).0.first() {
-                Some(id) if items.contains(&id.0) => {}
-                Some(id) => {
+            match find(served, &entry.id) {
+                // The first time of each stays, as in evaluation.
+                Some(id) if seen.insert(id.0) => {
                     items.push(id.0);
                     weights.push(entry.weight.unwrap_or(1.0));
                 }
+                Some(_) => {}
                 None => unknown.push(entry.id.as_str()),
             }
         }
-        Ok(Known { items, weights: Some(weights), unknown })
+        Ok(Known { items, weights: weighted.then_some(weights), unknown })
     }
 }
 
@@ -122,7 +119,7 @@ impl<'de> Visitor<'de> for Told {
 }
 
 /// A time as it is written.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum At {
     Text(String),

@@ -136,17 +136,21 @@ fn check_many(what: &str, found: usize, most: usize) -> Result<(), Problem> {
 /// Ids of a list, as far as the model knows them, and the others as they were written. Titles are taken too, if they name
 /// one item.
 fn look_up<'t>(served: &Served, texts: impl IntoIterator<Item = &'t str>) -> (Vec<TokenId>, Vec<&'t str>) {
-    let resolver = served.resolver();
-    let vocab = served.embeddings().vocab();
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for text in texts {
-        // What has a title is looked up by it; suggestions, which are dear, are for those who name one item.
-        match vocab.get(text).or_else(|| resolver.knows(text).then(|| resolver.resolve(text).ok())?) {
+        match find(served, text) {
             Some(id) => known.push(id),
             None => unknown.push(text),
         }
     }
     (known, unknown)
+}
+
+/// What an id or a title names.
+fn find(served: &Served, text: &str) -> Option<TokenId> {
+    let resolver = served.resolver();
+    // What has a title is looked up by it; suggestions, which are dear, are for those who name one item.
+    served.embeddings().vocab().get(text).or_else(|| resolver.knows(text).then(|| resolver.resolve(text).ok())?)
 }
 
 /// What may be an answer: shown at all, not excluded, and passing the filter.

@@ -2,8 +2,8 @@
 //!
 //! Codes are those of product quantisation (Jégou, Douze and Schmid 2011) with sixteen codewords a pair of values, of the
 //! direction of a row behind the mean; its length is a number of its own, corrected so that the product with the row itself
-//! is right (as in RaBitQ: Gao and Long 2024, arXiv:2405.12497). A scan reads an eighth of what one of whole bytes reads twice
-//! over, and looks sixteen bytes up at a time; what it lets through is scored by [codes of bytes](vecinity_kernel::codes) next.
+//! is right (as in RaBitQ: Gao and Long 2024, arXiv:2405.12497). A scan reads a quarter of the
+//! bytes that one of whole bytes reads; what it lets through is scored by [codes of bytes](vecinity_kernel::codes) next.
 
 use super::Metric;
 use super::build::{next, on_threads};
