@@ -12,6 +12,7 @@
 //! | [`step`] | a step of Adam and of Adagrad on a run of parameters |
 //! | [`block`] | the training block: some inputs against some candidates, forward and backward |
 //! | [`rows`] | parameter tables that several threads read and write at once |
+//! | [`copies`] | a thread's own copies of the rows that are written all the time |
 //! | [`prefetch`] | asking for memory before it is read |
 //! | [`mapped`] | a file, or fresh memory, as bytes, `u32`, `u64` or `f32`, checked for size and alignment |
 //!
@@ -25,6 +26,7 @@ compile_error!("the project's files hold little-endian numbers that are used in 
 
 pub mod block;
 pub mod codes;
+pub mod copies;
 pub mod isa;
 mod lanes;
 pub mod mapped;
@@ -38,5 +40,6 @@ pub mod tile;
 pub mod vector;
 
 pub use block::{Block, Labels};
+pub use copies::Copies;
 pub use isa::Isa;
-pub use rows::{Rows, SharedRows};
+pub use rows::{Rows, SharedRows, Table};

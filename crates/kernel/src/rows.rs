@@ -4,6 +4,7 @@
 //! thread update the shared rows without locks: collisions are rare and the lost updates are noise.
 //! This file is the only place of the project where that happens.
 
+use crate::copies::Copies;
 use memmap2::MmapMut;
 use std::io;
 
@@ -33,7 +34,7 @@ pub struct SharedRows {
 
 // SAFETY: the fields but `map` are constants. The mapped floats are reached in two ways. Through
 // `&mut self`, exclusively, as ordinary slices. Through `&self`, only by raw pointers inside this
-// crate's kernels and copies (`read_into`, `add_to`, `add_from`); no `&[f32]` or `&mut [f32]` to shared rows exists while
+// crate's kernels and copies (`read_into`, `Table`, `Copies`); no `&[f32]` or `&mut [f32]` to shared rows exists while
 // threads may race. The races themselves are plain vector loads and stores of `f32`: on every
 // supported processor each aligned 32-bit part is read and written whole, every bit pattern is a
 // valid `f32`, and no pointer, length or index is ever derived from a raced value, so that a race can
@@ -95,46 +96,6 @@ impl SharedRows {
         }
     }
 
-    /// Adds `factor * values` to row `row`; while other threads train, one of two updates of a float may be lost.
-    ///
-    /// # Panics
-    /// If `row` is out of range or `values` is not of length `dim`.
-    pub fn add_to(&self, row: usize, factor: f32, values: &[f32]) {
-        assert_eq!(values.len(), self.dim, "a row has `dim` floats");
-        let to = self.pointer(row);
-        for (k, value) in values.iter().enumerate() {
-            // SAFETY: `pointer` checked the row, `k < dim <= stride`; a race can only yield another `f32`.
-            unsafe {
-                let to = to.add(k);
-                to.write(to.read() + factor * *value);
-            }
-        }
-    }
-
-    /// Adds `factor` times row `row` to `to`; while other threads train, of a mixture of old and new values.
-    ///
-    /// # Panics
-    /// If `row` is out of range or `to` is not of length `dim`.
-    pub fn add_from(&self, row: usize, factor: f32, to: &mut [f32]) {
-        assert_eq!(to.len(), self.dim, "a row has `dim` floats");
-        let from = self.pointer(row);
-        for (k, value) in to.iter_mut().enumerate() {
-            // SAFETY: as in `read_into`.
-            *value += factor * unsafe { from.add(k).read() };
-        }
-    }
-
-    /// Writes checked pointers to the rows `ids` to the beginning of `to`, which grows if it must.
-    #[inline]
-    pub(crate) fn fill(&self, to: &mut Vec<*mut f32>, ids: &[u32]) {
-        if to.len() < ids.len() {
-            to.resize(ids.len(), std::ptr::null_mut());
-        }
-        for (to, &id) in to.iter_mut().zip(ids) {
-            *to = self.pointer(id as usize);
-        }
-    }
-
     #[inline]
     fn start(&self, row: usize) -> usize {
         if row >= self.rows {
@@ -165,11 +126,112 @@ fn out_of_range(row: usize, rows: usize) -> ! {
     panic!("row {row} of a table of {rows} rows")
 }
 
+/// A table as one thread sees it: the shared rows, and in place of the most used ones its own [`Copies`].
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'t> {
+    shared: &'t SharedRows,
+    copies: Option<&'t Copies>,
+}
+
+impl<'t> From<&'t SharedRows> for Table<'t> {
+    fn from(shared: &'t SharedRows) -> Self {
+        Self { shared, copies: None }
+    }
+}
+
+impl<'t> Table<'t> {
+    /// The same table with copies of its first rows.
+    ///
+    /// # Panics
+    /// If the copies are of rows of another `dim`, or of more rows than there are.
+    #[must_use]
+    pub fn with(self, copies: &'t Copies) -> Self {
+        assert!(copies.fit(self.shared), "copies are of rows of the same table");
+        Self { copies: Some(copies), ..self }
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(self) -> usize {
+        self.shared.rows()
+    }
+
+    /// Floats in a row, without padding.
+    #[must_use]
+    pub fn dim(self) -> usize {
+        self.shared.dim()
+    }
+
+    /// Copies row `row` into `to`; while other threads train, a mixture of old and new values.
+    ///
+    /// # Panics
+    /// If `row` is out of range or `to` is not of length `dim`.
+    pub fn read_into(self, row: usize, to: &mut [f32]) {
+        to.fill(0.0);
+        self.add_from(row, 1.0, to);
+    }
+
+    /// Adds `factor` times row `row` to `to`; while other threads train, of a mixture of old and new values.
+    ///
+    /// # Panics
+    /// If `row` is out of range or `to` is not of length `dim`.
+    pub fn add_from(self, row: usize, factor: f32, to: &mut [f32]) {
+        assert_eq!(to.len(), self.dim(), "a row has `dim` floats");
+        let from = self.pointer(row);
+        for (k, value) in to.iter_mut().enumerate() {
+            // SAFETY: `pointer` checked the row, `k < dim <= stride`; a race can only yield another `f32`.
+            *value += factor * unsafe { from.add(k).read() };
+        }
+    }
+
+    /// Adds `factor * values` to row `row`; while other threads train, one of two updates of a float may be lost.
+    ///
+    /// # Panics
+    /// If `row` is out of range or `values` is not of length `dim`.
+    pub fn add_to(self, row: usize, factor: f32, values: &[f32]) {
+        assert_eq!(values.len(), self.dim(), "a row has `dim` floats");
+        if let Some(copies) = self.copies {
+            copies.count(self.shared, &[row as u32]);
+        }
+        let to = self.pointer(row);
+        for (k, value) in values.iter().enumerate() {
+            // SAFETY: `pointer` checked the row, `k < dim <= stride`; a race can only yield another `f32`.
+            unsafe {
+                let to = to.add(k);
+                to.write(to.read() + factor * *value);
+            }
+        }
+    }
+
+    /// Writes checked pointers to the rows `ids`, which will be changed, to the beginning of `to`, which grows if it must.
+    #[inline]
+    pub(crate) fn fill(self, to: &mut Vec<*mut f32>, ids: &[u32]) {
+        if to.len() < ids.len() {
+            to.resize(ids.len(), std::ptr::null_mut());
+        }
+        if let Some(copies) = self.copies {
+            copies.count(self.shared, ids);
+        }
+        for (to, &id) in to.iter_mut().zip(ids) {
+            *to = self.pointer(id as usize);
+        }
+    }
+
+    /// Pointer to a row as this thread sees it.
+    #[inline(always)]
+    pub(crate) fn pointer(self, row: usize) -> *mut f32 {
+        match self.copies {
+            Some(copies) if copies.has(row) => copies.pointer(row),
+            _ => self.shared.pointer(row),
+        }
+    }
+}
+
 /// Some rows of a table, by number: one side of a [`Block`](crate::Block).
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     /// The table.
-    pub table: &'a SharedRows,
+    pub table: Table<'a>,
     /// Row numbers, each below `table.rows()`. A number may occur more than once.
     pub ids: &'a [u32],
 }
@@ -177,7 +239,7 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Rows `ids` of `table`.
     #[must_use]
-    pub fn new(table: &'a SharedRows, ids: &'a [u32]) -> Self {
-        Self { table, ids }
+    pub fn new(table: impl Into<Table<'a>>, ids: &'a [u32]) -> Self {
+        Self { table: table.into(), ids }
     }
 }

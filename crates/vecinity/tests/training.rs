@@ -201,8 +201,8 @@ impl Probe {
 
     fn train<M: Model>(&self, model: &M, sequence: &[u32], rate: f32, seed: u64) {
         let mut step = Step {
-            input: &self.input,
-            output: &self.output,
+            input: (&self.input).into(),
+            output: (&self.output).into(),
             more: &[],
             block: Block::new(),
             rng: Rng::new(seed, 0),

@@ -64,13 +64,15 @@ pub(super) fn dry_run(config: &Config, corpus: &Corpus, output: Output) -> Resul
     let vocab = corpus.vocab();
     let train = &config.train;
     let row = train.dim.next_multiple_of(16) * 4;
+    // Two tables, and of their most used rows a copy a thread with what it was made from.
+    let rows = 2 * (vocab.len() + 2 * train.threads * vecinity::train::copied_rows(vocab.len(), train));
     let plan = Plan {
         report: corpus.report(),
         sequences: corpus.sequences(),
         vocabulary: vocab.len(),
         most_frequent: vocab.iter().take(10).map(|(_, token, count)| (token, count)).collect(),
         config,
-        memory_mib: ((2 * vocab.len() * row + vocab.len() * 40) >> 20) as u64 + 16,
+        memory_mib: ((rows * row + vocab.len() * 40) >> 20) as u64 + 16,
         seconds_estimate: seconds(config, vocab, corpus.sequences()),
     };
     output.answer(&plan, |to| {

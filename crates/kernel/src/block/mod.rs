@@ -34,7 +34,7 @@ pub use labels::Labels;
 
 use crate::isa::{Isa, dispatch};
 use crate::lanes::Lanes;
-use crate::rows::{Line, Rows, SharedRows};
+use crate::rows::{Line, Rows, Table};
 use labels::WIDEST;
 use pooled::train_pooled;
 use scores::score;
@@ -117,7 +117,8 @@ impl Block {
     /// between every few multiplications. (All lines at once would wait for each other.) A hint: rows
     /// out of range are ignored.
     #[inline]
-    pub fn expect(&mut self, table: &SharedRows, row: u32) {
+    pub fn expect<'t>(&mut self, table: impl Into<Table<'t>>, row: u32) {
+        let table = table.into();
         if (row as usize) < table.rows() {
             self.expected.push(table.pointer(row as usize));
         }

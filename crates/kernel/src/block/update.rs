@@ -39,7 +39,7 @@ pub(super) unsafe fn update<L: Lanes>(task: Task<'_>) {
 pub(super) fn expect(task: Task<'_>, c: usize) {
     if c.is_multiple_of(ALIGN) {
         for row in task.expected {
-            prefetch::line(row.wrapping_add(c));
+            prefetch::line_to_write(row.wrapping_add(c));
         }
     }
 }

@@ -27,8 +27,8 @@ use crate::embeddings::Matrix;
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::train::{Model, Step, Trained};
-use vecinity_kernel::SharedRows;
 use vecinity_kernel::vector::dot;
+use vecinity_kernel::{SharedRows, Table};
 
 /// Tokens that are put together at a time; longer sequences are cut.
 const PIECE: usize = 256;
@@ -176,7 +176,7 @@ impl<M> Eges<M> {
     }
 
     /// Adds up an item's vector.
-    fn complete(&self, item: usize, shares: &[f32], input: &SharedRows, to: &mut [f32]) {
+    fn complete(&self, item: usize, shares: &[f32], input: Table<'_>, to: &mut [f32]) {
         to.fill(0.0);
         if shares[0] > 0.0 {
             input.add_from(item, shares[0], to);
@@ -196,7 +196,7 @@ impl<M> Eges<M> {
         let (mut row, mut shares) = (Vec::new(), Vec::new());
         for item in 0..tokens {
             self.shares(item, false, &more[0], &mut row, &mut shares);
-            self.complete(item, &shares, input, made.row_mut(item));
+            self.complete(item, &shares, input.into(), made.row_mut(item));
         }
         Ok(made)
     }
@@ -311,7 +311,7 @@ impl<M: Apart> Eges<M> {
     /// The plain model over these vectors.
     fn learn(&self, piece: &[u32], step: &mut Step<'_>, made: &SharedRows, scratch: &mut Scratch<M::Scratch>) {
         let mut inner = Step {
-            input: made,
+            input: made.into(),
             output: step.output,
             more: &[],
             block: std::mem::take(&mut step.block),
@@ -364,7 +364,7 @@ impl<M: Apart> Eges<M> {
                 step.more[0].read_into(item, some);
                 let back = (PULL * step.rate).min(1.0);
                 logits.iter_mut().zip(some.iter()).for_each(|(change, logit)| *change -= back * logit);
-                step.more[0].add_to(item, 1.0, logits);
+                Table::from(&step.more[0]).add_to(item, 1.0, logits);
             }
         }
     }

@@ -12,6 +12,8 @@ use crate::tensors::{self, Tensors, Values};
 use std::path::Path;
 use vecinity_kernel::SharedRows;
 
+/// Since format 2 the root of a Huffman tree is row 0 of the output table.
+const FORMAT: u32 = 2;
 const STATE: &str = "state.json";
 const TABLES: &str = "tables.safetensors";
 
@@ -78,7 +80,7 @@ impl Checkpoint {
         all.extend(more.iter().zip(&self.more).map(|(name, table)| (name.as_str(), Values::Rows(table))));
         publish::file(&tables, |to| tensors::write(to, &tables, &all))?;
         let state = State {
-            format: 1,
+            format: FORMAT,
             next_chunk: self.next_chunk,
             run: run.to_owned(),
             tables_blake3: checksum::of_file(&tables)?,
@@ -102,8 +104,8 @@ impl Checkpoint {
             |what: &str| Error::model(Place::file(folder), what, "delete the folder and train from the start");
         let json = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
         let state: State = serde_json::from_slice(&json).map_err(|e| damaged(&format!("damaged state: {e}")))?;
-        if state.format != 1 {
-            return Err(damaged(&format!("checkpoint format {}, this program reads 1", state.format)));
+        if state.format != FORMAT {
+            return Err(damaged(&format!("checkpoint format {}, this program reads {FORMAT}", state.format)));
         }
         if state.run != run {
             return Err(Error::data(

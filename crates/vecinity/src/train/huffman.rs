@@ -11,7 +11,8 @@ use std::collections::BinaryHeap;
 /// Paths and codes of all tokens.
 #[derive(Debug, Clone)]
 pub struct Huffman {
-    /// Inner nodes of all paths, root first, one path behind the other; the root is node `inner - 1`.
+    /// Inner nodes of all paths, root first, one path behind the other. The root is node 0: the nearer to it, the lower the
+    /// number, as in a table whose most used rows come first.
     nodes: Vec<u32>,
     /// 1 - code bit: the label of each node in `nodes`.
     labels: Vec<f32>,
@@ -43,7 +44,7 @@ impl Huffman {
             while at != root && inner > 0 {
                 tree.labels.push(f32::from(u8::from(!bit[at])));
                 at = parent[at];
-                tree.nodes.push((at - tokens) as u32);
+                tree.nodes.push((root - at) as u32);
             }
             tree.nodes[start..].reverse();
             tree.labels[start..].reverse();
@@ -83,7 +84,7 @@ mod tests {
         let lengths: Vec<_> = (0..6).map(|t| tree.path(t).0.len()).collect();
         assert_eq!(lengths, [1, 3, 3, 3, 4, 4]);
         // Every path begins at the root, and no two tokens have the same code.
-        assert!((0..6).all(|t| tree.path(t).0[0] == 4));
+        assert!((0..6).all(|t| tree.path(t).0[0] == 0));
         let mut codes: Vec<_> = (0..6).map(|t| format!("{:?}", tree.path(t).1)).collect();
         codes.sort();
         codes.dedup();

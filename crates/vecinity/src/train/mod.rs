@@ -28,7 +28,7 @@ mod step;
 mod subsample;
 
 pub use checkpoint::{Beside, Checkpoint, Resumed};
-pub use fit::{Control, EndOfEpoch, Progress, Trained, fit};
+pub use fit::{Control, EndOfEpoch, Progress, Trained, copied_rows, fit};
 pub use huffman::Huffman;
 pub use noise::Noise;
 pub use settings::Settings;

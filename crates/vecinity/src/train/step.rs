@@ -2,15 +2,15 @@
 
 use crate::rng::Rng;
 use vecinity_kernel::block::Bound;
-use vecinity_kernel::{Block, SharedRows};
+use vecinity_kernel::{Block, SharedRows, Table};
 
 /// Tables, scratch, chance and rate of one thread.
 #[derive(Debug)]
 pub struct Step<'t> {
     /// The input table, shape `[Model::input_rows, dim]`.
-    pub input: &'t SharedRows,
+    pub input: Table<'t>,
     /// The output table, shape `[Model::output_rows, dim]`.
-    pub output: &'t SharedRows,
+    pub output: Table<'t>,
     /// Further tables of the model: those of [`Model::more`](super::Model::more).
     pub more: &'t [SharedRows],
     /// The training block.

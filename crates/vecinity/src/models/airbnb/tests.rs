@@ -54,8 +54,8 @@ fn the_extra_block_is_the_sum_of_its_losses() {
     for seed in 0..draws {
         let (input, output) = (table(tokens, 1), table(tokens, 2));
         let mut step = Step {
-            input: &input,
-            output: &output,
+            input: (&input).into(),
+            output: (&output).into(),
             more: &[],
             block: Block::new(),
             rng: Rng::new(seed, 0),

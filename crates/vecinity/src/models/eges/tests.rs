@@ -85,8 +85,8 @@ fn a_step_is_the_one_worked_out_by_hand() {
     // With a draw in which the item keeps its own vector.
     let seed = (0..).find(|&seed| Rng::new(seed, 0).below(WITHOUT) != 0).unwrap();
     let mut step = Step {
-        input: &input,
-        output: &output,
+        input: (&input).into(),
+        output: (&output).into(),
         more: &more,
         block: Block::new(),
         rng: Rng::new(seed, 0),
@@ -133,8 +133,8 @@ fn logits_move_along_the_slope_of_the_loss() {
     let output = SharedRows::zeroed(tokens, 3).unwrap();
     let seed = (0..).find(|&seed| Rng::new(seed, 0).below(WITHOUT) != 0).unwrap();
     let mut step = Step {
-        input: &input,
-        output: &output,
+        input: (&input).into(),
+        output: (&output).into(),
         more: &more,
         block: Block::new(),
         rng: Rng::new(seed, 0),
