@@ -140,7 +140,7 @@ struct Counted {
     bytes: u64,
     lines: u64,
     ends_line: bool,
-    result: std::result::Result<(String, BlockTokens, u64), BadByte>,
+    result: std::result::Result<(BlockTokens, u64), BadByte>,
 }
 
 impl Counted {
@@ -155,7 +155,7 @@ impl Counted {
             let text = prepared.unwrap_or(checked.text);
             let text = options.phrases.as_ref().map(|phrases| phrases.apply(&text)).unwrap_or(text);
             let tokens = count_block(&text);
-            (text, tokens, checked.skipped)
+            (tokens, checked.skipped)
         });
         Self { source: block.source, last: block.last, bytes, lines, ends_line, result }
     }
@@ -232,14 +232,14 @@ struct Merger<'a> {
 impl Merger<'_> {
     fn merge(&mut self, counted: Counted) -> Result<()> {
         stop::check()?;
-        let (text, block, skipped) =
+        let (block, skipped) =
             counted.result.map_err(|bad| bad.error(&self.sources[counted.source], self.lines_before))?;
         let report = &mut self.report;
         report.bytes += counted.bytes;
         report.lines += counted.lines + u64::from(counted.last && counted.bytes > 0 && !counted.ends_line);
         report.skipped_lines += skipped;
-        report.han_runs += block.distinct.iter().filter(|d| is_han_run(d.text(&text))).map(|d| d.count).sum::<u64>();
-        let ids = self.table.merge(&text, &block);
+        report.han_runs += block.iter().filter(|(token, _)| is_han_run(token)).map(|(_, count)| count).sum::<u64>();
+        let ids = self.table.merge(&block);
         for &number in &block.stream {
             if number == LINE_END {
                 report.longest_line = report.longest_line.max(self.line_tokens);

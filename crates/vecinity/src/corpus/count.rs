@@ -16,26 +16,42 @@ pub(super) const LINE_END: u32 = u32::MAX;
 /// Stands for a token that was pruned.
 pub(super) const GONE: u32 = u32::MAX - 1;
 
+/// Bytes looked at together.
+const WORD: usize = 8;
+/// The high bits of eight bytes.
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+/// Short tokens remembered, a power of two: they stay in the nearest cache.
+const RECENT: usize = 1024;
+
 /// The tokens of one block: distinct tokens with counts, and the block as numbers of these.
 #[derive(Debug, Default)]
 pub(super) struct BlockTokens {
-    /// Hash, place in the text, count: one a distinct token, by first occurrence.
-    pub(super) distinct: Vec<Distinct>,
+    /// All distinct tokens, one behind the other: near each other, unlike their places in the block.
+    text: String,
+    /// Hash, place in `text`, count: one a distinct token, by first occurrence.
+    distinct: Vec<Distinct>,
     /// Numbers into `distinct`, and [`LINE_END`].
     pub(super) stream: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Distinct {
+struct Distinct {
     hash: u64,
     start: u32,
     len: u32,
-    pub(super) count: u64,
+    count: u64,
 }
 
 impl Distinct {
-    pub(super) fn text<'t>(&self, text: &'t str) -> &'t str {
+    fn text<'t>(&self, text: &'t str) -> &'t str {
         &text[self.start as usize..(self.start + self.len) as usize]
+    }
+}
+
+impl BlockTokens {
+    /// The distinct tokens, by first occurrence, with their counts.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.distinct.iter().map(|d| (d.text(&self.text), d.count))
     }
 }
 
@@ -49,27 +65,40 @@ pub(super) fn count_block(text: &str) -> BlockTokens {
     let bytes = text.as_bytes();
     let mut counter = BlockCounter {
         text,
-        tokens: BlockTokens { distinct: Vec::with_capacity(1 << 12), stream: Vec::with_capacity(bytes.len() / 5) },
+        tokens: BlockTokens {
+            text: String::new(),
+            distinct: Vec::with_capacity(1 << 12),
+            stream: Vec::with_capacity(bytes.len() / 5),
+        },
         table: HashTable::with_capacity(1 << 13),
         hasher: hasher(),
+        recent: vec![(0, 0); RECENT],
     };
     let mut at = 0;
     while at < bytes.len() {
-        let byte = bytes[at];
-        if byte <= b' ' {
-            if byte == b'\n' {
+        let word = word(bytes, at);
+        let spaces = spaces(word);
+        if spaces & 0x80 != 0 {
+            if bytes[at] == b'\n' {
                 counter.tokens.stream.push(LINE_END);
             }
             at += 1;
             continue;
         }
         let start = at;
-        let mut seen = 0u8;
-        while at < bytes.len() && bytes[at] > b' ' {
-            seen |= bytes[at];
-            at += 1;
+        if spaces != 0 {
+            let len = spaces.trailing_zeros() as usize / 8;
+            let head = word & ((1 << (8 * len)) - 1);
+            at += len;
+            if head & HIGH_BITS == 0 {
+                counter.add_short(head, start, at);
+                continue;
+            }
+        } else {
+            at = end_of_token(bytes, at + WORD);
         }
-        if seen < 0x80 {
+        let token = &bytes[start..at];
+        if token.is_ascii() {
             counter.add(start, at);
         } else {
             // Unicode has more white space than ASCII (no-break and ideographic space, ...).
@@ -84,36 +113,83 @@ pub(super) fn count_block(text: &str) -> BlockTokens {
     counter.tokens
 }
 
+/// Eight bytes from `at` on, the first lowest; behind the end there are spaces.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let mut eight = [b' '; WORD];
+    match bytes.get(at..at + WORD) {
+        Some(whole) => eight.copy_from_slice(whole),
+        None => eight[..bytes.len() - at].copy_from_slice(&bytes[at..]),
+    }
+    u64::from_le_bytes(eight)
+}
+
+/// The high bit of bytes that are ASCII white space or control characters; only the lowest of them is exact.
+#[inline]
+fn spaces(word: u64) -> u64 {
+    word.wrapping_sub(HIGH_BITS / 0x80 * 0x21) & !word & HIGH_BITS
+}
+
+/// Where the token ends whose bytes before `at` are known.
+#[inline]
+fn end_of_token(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() {
+        match spaces(word(bytes, at)) {
+            0 => at += WORD,
+            found => return at + found.trailing_zeros() as usize / 8,
+        }
+    }
+    bytes.len()
+}
+
 struct BlockCounter<'t> {
     text: &'t str,
     tokens: BlockTokens,
     table: HashTable<u32>,
     hasher: foldhash::fast::FixedState,
+    /// Short tokens seen last, as numbers, and their places in `distinct`: most of a text are a few hundred words, which
+    /// need no hash and no look at the text.
+    recent: Vec<(u64, u32)>,
 }
 
 impl BlockCounter<'_> {
+    /// An ASCII token of at most seven bytes, `head`: none of them is zero, so that no two tokens have the same.
     #[inline]
+    fn add_short(&mut self, head: u64, start: usize, end: usize) {
+        // The multiplier of Fibonacci hashing: 2^64 divided by the golden ratio.
+        let slot = (head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - RECENT.ilog2())) as usize;
+        let (known, number) = self.recent[slot];
+        if known == head {
+            self.tokens.distinct[number as usize].count += 1;
+            self.tokens.stream.push(number);
+        } else {
+            self.add(start, end);
+            self.recent[slot] = (head, self.tokens.stream[self.tokens.stream.len() - 1]);
+        }
+    }
+
     fn add(&mut self, start: usize, end: usize) {
         if start == end {
             return;
         }
         let token = &self.text.as_bytes()[start..end];
         let hash = self.hasher.hash_one(token);
-        let (distinct, text) = (&mut self.tokens.distinct, self.text.as_bytes());
+        let BlockTokens { text, distinct, stream } = &mut self.tokens;
         let found = self.table.find(hash, |&n| {
             let d = &distinct[n as usize];
-            d.hash == hash && &text[d.start as usize..(d.start + d.len) as usize] == token
+            d.hash == hash && d.text(text).as_bytes() == token
         });
         let number = if let Some(&number) = found {
             distinct[number as usize].count += 1;
             number
         } else {
             let number = distinct.len() as u32;
-            distinct.push(Distinct { hash, start: start as u32, len: (end - start) as u32, count: 1 });
+            distinct.push(Distinct { hash, start: text.len() as u32, len: (end - start) as u32, count: 1 });
+            text.push_str(&self.text[start..end]);
             self.table.insert_unique(hash, number, |&n| distinct[n as usize].hash);
             number
         };
-        self.tokens.stream.push(number);
+        stream.push(number);
     }
 }
 
@@ -158,8 +234,8 @@ impl Table {
     }
 
     /// Adds the tokens of a block; the result maps the block's numbers to provisional ids.
-    pub(super) fn merge(&mut self, text: &str, block: &BlockTokens) -> Vec<u32> {
-        block.distinct.iter().map(|d| self.add(d.text(text), d.hash, d.count)).collect()
+    pub(super) fn merge(&mut self, block: &BlockTokens) -> Vec<u32> {
+        block.distinct.iter().map(|d| self.add(d.text(&block.text), d.hash, d.count)).collect()
     }
 
     fn add(&mut self, token: &str, hash: u64, count: u64) -> u32 {
@@ -208,16 +284,35 @@ mod tests {
     fn a_block_is_counted_by_white_space_of_any_kind() {
         let text = "b a\tb\r\n\n a\u{a0}c\u{3000}ü ";
         let block = count_block(text);
-        let names: Vec<_> = block.distinct.iter().map(|d| (d.text(text), d.count)).collect();
+        let names: Vec<_> = block.iter().collect();
         assert_eq!(names, [("b", 2), ("a", 2), ("c", 1), ("ü", 1)]);
         assert_eq!(block.stream, [0, 1, 0, LINE_END, LINE_END, 1, 2, 3]);
+    }
+
+    /// Against the standard library's idea of tokens, for all lengths around those of a word, at all places.
+    #[test]
+    fn blocks_are_cut_as_the_standard_library_cuts() {
+        let mut rng = crate::rng::Rng::new(4, 0);
+        let letters = ["a", "b", "\u{7f}", "ü", "世", "\u{3000}", "\u{a0}", "\t", "\r", " ", " "];
+        for _ in 0..300 {
+            let mut line = String::new();
+            for _ in 0..rng.below(60) {
+                let letter = letters[rng.below(letters.len() as u32) as usize];
+                line.push_str(&letter.repeat(if letter.trim().is_empty() { 1 } else { 1 + rng.below(9) as usize }));
+            }
+            let block = count_block(&line);
+            let found: Vec<_> = block.stream.iter().map(|&n| block.distinct[n as usize].text(&block.text)).collect();
+            assert_eq!(found, line.split_whitespace().collect::<Vec<_>>(), "{line:?}");
+            let counts: u64 = block.iter().map(|(_, count)| count).sum();
+            assert_eq!(counts as usize, found.len());
+        }
     }
 
     #[test]
     fn pruning_keeps_the_frequent_tokens_and_says_where_all_went() {
         let mut table = Table::new(4);
         let text = "a a a b b c d e";
-        let ids = table.merge(text, &count_block(text));
+        let ids = table.merge(&count_block(text));
         assert!(table.is_full());
         let map = table.prune();
         let kept: Vec<_> = (0..table.len() as u32).map(|id| table.get(id)).collect();
