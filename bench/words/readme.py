@@ -12,6 +12,8 @@ from table import TITLES, words_per_second  # makes bench/common known
 from common.readme import put  # noqa: I001
 
 Entry = dict[str, Any]
+# What tells the entries of a part apart.
+PARTS = {"speed": ("task", "dim", "threads"), "accuracy": ("program", "task", "dim", "seed")}
 NAMES = {
     "vecinity": "**Vecinity**",
     "vecinity-window": "**Vecinity**, `--noise-sharing window`",
@@ -23,8 +25,15 @@ NAMES = {
 
 def main() -> None:
     records, readme = [json.loads(Path(path).read_text()) for path in sys.argv[1:-1]], Path(sys.argv[-1])
-    record = {**records[0], **{part: sum((r.get(part, []) for r in records), []) for part in ("speed", "accuracy")}}
-    put(readme, "words", render(record))
+    put(readme, "words", render({**records[0], **{part: merged(records, part, keys) for part, keys in PARTS.items()}}))
+
+
+def merged(records: list[Entry], part: str, keys: tuple[str, ...]) -> list[Entry]:
+    """A part of all records; of what several have, that of the first."""
+    entries = {}
+    for entry in (entry for record in records for entry in record.get(part, [])):
+        entries.setdefault(tuple(entry[key] for key in keys), entry)
+    return list(entries.values())
 
 
 def render(record: Entry) -> str:

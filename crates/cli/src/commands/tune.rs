@@ -265,7 +265,7 @@ impl Watch for Watcher {
         if self.stop.requested() { Control::Stop } else { Control::Continue }
     }
 
-    fn tried(&mut self, trial: &Trial, best: bool, left: Duration) {
+    fn tried(&mut self, trial: &Trial, best: bool, left: Duration) -> Control {
         let changes = self.space.as_ref().map_or_else(String::new, |space| space.changes(&trial.point));
         let rung = trial.rung + 1;
         let mark = if best { " ↑" } else { "  " };
@@ -276,6 +276,7 @@ impl Watch for Watcher {
             }
             None => format!("rung {rung}  {}   {changes}", trial.note),
         });
+        Control::Continue
     }
 
     fn confirm(&mut self) {

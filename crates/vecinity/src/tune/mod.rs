@@ -71,8 +71,10 @@ pub trait Watch {
     fn observe(&mut self, _progress: &Progress) -> Control {
         Control::Continue
     }
-    /// A trial has ended. `best`: whether it is the best of its rung; `left`: what is left of the time.
-    fn tried(&mut self, _trial: &Trial, _best: bool, _left: Duration) {}
+    /// A trial has ended, and is kept. `best`: whether it is the best of its rung; `left`: what is left of the time.
+    fn tried(&mut self, _trial: &Trial, _best: bool, _left: Duration) -> Control {
+        Control::Continue
+    }
     /// The best and the start are trained once more.
     fn confirm(&mut self) {}
 }
@@ -354,7 +356,9 @@ impl Search<'_> {
             let best = trial.ndcg.is_some() && others.first().is_none_or(|other| trial.ndcg > other.ndcg);
             self.trials.push(trial);
             let left = budget.saturating_sub(self.trainer.elapsed());
-            watch.tried(&self.trials[self.trials.len() - 1], best, left);
+            if watch.tried(&self.trials[self.trials.len() - 1], best, left) == Control::Stop {
+                return Err(Error::Interrupted { checkpoint: None });
+            }
         }
     }
 
