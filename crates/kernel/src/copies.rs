@@ -172,16 +172,18 @@ mod tests {
         // A row without a copy is the shared one.
         a.add_to(2, 1.0, &[1.0; 19]);
         assert_eq!(row(&shared, 2), [3.0; 19]);
-        let mut seen = [0.0; 19];
-        a.read_into(1, &mut seen);
-        assert_eq!(seen, [1.75; 19]);
+        let seen = |table: Table<'_>| {
+            let mut values = [0.0; 19];
+            table.add_from(1, 1.0, &mut values);
+            values
+        };
+        assert_eq!(seen(a), [1.75; 19]);
         one.reconcile_all(&shared);
         two.reconcile_all(&shared);
         assert_eq!(row(&shared, 1), [3.75; 19]);
         // Once more adds nothing, and the first takes over what the second learned.
         one.reconcile_all(&shared);
-        a.read_into(1, &mut seen);
-        assert_eq!((row(&shared, 0), row(&shared, 1), seen), (vec![0.0; 19], vec![3.75; 19], [3.75; 19]));
+        assert_eq!((row(&shared, 0), row(&shared, 1), seen(a)), (vec![0.0; 19], vec![3.75; 19], [3.75; 19]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Lock-free stochastic gradient descent (Niu et al. 2011, "Hogwild", arXiv:1106.5730) lets every
 //! thread update the shared rows without locks: collisions are rare and the lost updates are noise.
-//! This file is the only place of the project where that happens.
+//! This file and [`copies`](crate::copies) are the only places of the project where that happens.
 
 use crate::copies::Copies;
 use memmap2::MmapMut;
@@ -160,15 +160,6 @@ impl<'t> Table<'t> {
     #[must_use]
     pub fn dim(self) -> usize {
         self.shared.dim()
-    }
-
-    /// Copies row `row` into `to`; while other threads train, a mixture of old and new values.
-    ///
-    /// # Panics
-    /// If `row` is out of range or `to` is not of length `dim`.
-    pub fn read_into(self, row: usize, to: &mut [f32]) {
-        to.fill(0.0);
-        self.add_from(row, 1.0, to);
     }
 
     /// Adds `factor` times row `row` to `to`; while other threads train, of a mixture of old and new values.

@@ -15,9 +15,10 @@ use vecinity_kernel::{Block, Copies, SharedRows, Table};
 
 /// Tokens of a chunk, nearly: chunks end with sequences, except in sequences of several chunks.
 const CHUNK: usize = 1 << 14;
-/// Bytes of each table's most used rows that every thread has a copy of: nine in ten uses of a row, and no more than the
-/// caches of a core hold.
+/// Bytes of each table's most used rows that every thread has a copy of: nine in ten uses of a row; twice as many gain little.
 const COPIED: usize = 8 << 20;
+/// The same of all threads together: what is copied must not outgrow the tables by the number of cores.
+const ALL_COPIED: usize = 128 << 20;
 /// Uses of an input row, on average, between two reconcilings of a copy, over all other threads; and of an output row,
 /// which one use moves by all inputs of a block. Twice as many cost accuracy, half as many a twentieth of the speed.
 const INPUT_USES: usize = 32;
@@ -105,7 +106,8 @@ struct Chunk {
 /// How many of the `rows` rows of a table, the first and most used, every thread has [`Copies`] of: none if it is alone.
 #[must_use]
 pub fn copied_rows(rows: usize, settings: &Settings) -> usize {
-    if settings.threads == 1 { 0 } else { rows.min(COPIED / (4 * settings.dim.max(1))) }
+    let bytes = COPIED.min(ALL_COPIED / settings.threads.max(1));
+    if settings.threads == 1 { 0 } else { rows.min(bytes / (4 * settings.dim.max(1))) }
 }
 
 /// Cuts the stream of ids into chunks that end with sequences where these are short enough.
