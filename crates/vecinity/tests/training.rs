@@ -145,6 +145,16 @@ fn a_checkpoint_of_another_run_or_with_changed_bytes_is_refused() {
     assert_eq!(error.exit_code(), 3);
 }
 
+/// Threads share the chunks of an epoch; this corpus has one.
+#[test]
+fn a_small_corpus_gives_the_same_bytes_on_any_number_of_threads() {
+    let corpus = two_topics(100);
+    for (name, model) in models() {
+        let [one, eight] = [1, 8].map(|threads| bytes(&train(&model, &corpus, &Settings { threads, ..settings() })));
+        assert!(one == eight, "{name}");
+    }
+}
+
 #[test]
 fn two_threads_learn_what_one_learns() {
     let corpus = two_topics(8000);

@@ -154,6 +154,8 @@ pub fn fit<M: Model>(
     let vocab = corpus.vocab();
     check_learnable(corpus)?;
     let chunks = chunks(corpus.ends());
+    // More threads would run epochs side by side: a corpus of one chunk is learned the same way by any number.
+    let settings = &Settings { threads: settings.threads.min(chunks.len()), ..settings.clone() };
     let mut state = match from {
         Some(checkpoint) => checkpoint,
         None => Checkpoint {

@@ -26,15 +26,16 @@ impl Huffman {
     pub fn new(vocab: &Vocab) -> Self {
         let tokens = vocab.len();
         let inner = tokens.saturating_sub(1);
-        // (count, order of making) decides, so that equal counts always give the same tree.
-        let mut heap: BinaryHeap<Reverse<(u64, usize)>> =
-            vocab.counts().iter().enumerate().map(|(row, &n)| Reverse((n, row))).collect();
+        // Equal counts always give the same tree, that of word2vec.c: inner nodes first, by age; then the rarer tokens.
+        let leaf = |row| (tokens + inner + tokens - row, row);
+        let mut heap: BinaryHeap<Reverse<(u64, (usize, usize))>> =
+            vocab.counts().iter().enumerate().map(|(row, &n)| Reverse((n, leaf(row)))).collect();
         let mut parent = vec![0usize; tokens + inner];
         let mut bit = vec![false; tokens + inner];
         for node in tokens..tokens + inner {
-            let (Some(Reverse(a)), Some(Reverse(b))) = (heap.pop(), heap.pop()) else { break };
-            (parent[a.1], parent[b.1], bit[b.1]) = (node, node, true);
-            heap.push(Reverse((a.0 + b.0, node)));
+            let (Some(Reverse((m, (_, a)))), Some(Reverse((n, (_, b))))) = (heap.pop(), heap.pop()) else { break };
+            (parent[a], parent[b], bit[b]) = (node, node, true);
+            heap.push(Reverse((m + n, (node, node))));
         }
         let mut tree = Self { nodes: Vec::new(), labels: Vec::new(), ends: Vec::with_capacity(tokens), inner };
         let root = tokens + inner - 1;
@@ -89,6 +90,14 @@ mod tests {
         codes.sort();
         codes.dedup();
         assert_eq!(codes.len(), 6);
+    }
+
+    #[test]
+    fn of_equal_counts_inner_nodes_come_first() {
+        // `b` and `c` make a node of count 2; with `a` it is the root's, and the second of a pair has the bit 1.
+        let tree = Huffman::new(&Vocab::from_counts([("a", 2), ("b", 1), ("c", 1)]).unwrap());
+        let labels: Vec<_> = (0..3).map(|t| tree.path(t).1).collect();
+        assert_eq!(labels, [&[0.0][..], &[1.0, 0.0], &[1.0, 1.0]]);
     }
 
     #[test]
