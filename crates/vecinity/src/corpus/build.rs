@@ -13,7 +13,7 @@ use crate::vocab::Vocab;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use vecinity_kernel::mapped::Mapped;
@@ -279,7 +279,7 @@ impl Merger<'_> {
         let stream = stream.into_inner().map_err(|e| Error::io(folder, "write")(e.into_error()))?;
         let maps = Maps::new(segments, map, folder)?;
         let mut hasher = blake3::Hasher::new();
-        let (tokens, ends) = renumber(stream, written, maps, folder, &mut hasher)?;
+        let (tokens, ends) = renumber(stream, written, maps, folder, &mut hasher, options.threads)?;
         let fingerprint = fingerprint(hasher, &vocab);
         Ok(Corpus { vocab, tokens, ends, chances: None, side: None, outcomes: None, groups: None, fingerprint, report })
     }
@@ -364,35 +364,78 @@ impl Maps {
     }
 }
 
-/// Rewrites the provisional stream as final ids and sequence ends.
+/// Rewrites the provisional stream as final ids and sequence ends, which are hashed: on several threads, one reads and
+/// another hashes and writes.
 pub(super) fn renumber(
+    stream: File,
+    total: u64,
+    maps: Maps,
+    folder: &Path,
+    hasher: &mut blake3::Hasher,
+    threads: usize,
+) -> Result<(Numbers<u32>, Numbers<u64>)> {
+    let mut renumbered = Renumbered { folder, tokens: work_file(folder)?, ends: work_file(folder)?, hasher };
+    if threads <= 1 {
+        each_part(stream, total, maps, folder, &mut |part| renumbered.write(&part))?;
+    } else {
+        let renumbered = &mut renumbered;
+        std::thread::scope(|scope| {
+            let (parts, queue) = mpsc::sync_channel::<Part>(1);
+            let writer = scope.spawn(move || queue.into_iter().try_for_each(|part| renumbered.write(&part)));
+            // A writer that is gone says why itself.
+            let failed = || Error::data("a writing thread stopped", "this is a bug, please report it");
+            let read = each_part(stream, total, maps, folder, &mut |part| parts.send(part).map_err(|_| failed()));
+            drop(parts);
+            writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(read)
+        })?;
+    }
+    let map = |file: &File| Mapped::open(file).map_err(Error::io(folder, "map"));
+    Ok((Numbers::Mapped(map(&renumbered.tokens)?), Numbers::Mapped(map(&renumbered.ends)?)))
+}
+
+/// Final ids of a part of the stream, and where sequences end in it.
+type Part = (Vec<u32>, Vec<u64>);
+
+/// Renumbers the stream part by part.
+fn each_part(
     mut stream: File,
     total: u64,
     mut maps: Maps,
     folder: &Path,
-    hasher: &mut blake3::Hasher,
-) -> Result<(Numbers<u32>, Numbers<u64>)> {
+    take: &mut dyn FnMut(Part) -> Result<()>,
+) -> Result<()> {
     stream.rewind().map_err(Error::io(folder, "rewind"))?;
-    let mut reader = BufReader::with_capacity(1 << 20, stream);
-    let (mut tokens, mut ends) = (work_file(folder)?, work_file(folder)?);
     let (mut done, mut renumbering) = (0u64, Renumbering::default());
     let mut bytes = vec![0u8; PART * 4];
     while let Some((part_end, map)) = maps.next_part(total, folder)? {
         while done < part_end {
             stop::check()?;
             let n = ((part_end - done) as usize * 4).min(bytes.len());
-            reader.read_exact(&mut bytes[..n]).map_err(Error::io(folder, "read"))?;
+            stream.read_exact(&mut bytes[..n]).map_err(Error::io(folder, "read"))?;
             done += n as u64 / 4;
             let numbers = bytes[..n].chunks_exact(4).map(|b| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
-            let (ids, new_ends) = renumbering.part(numbers, &map);
-            hasher.update(&write_numbers(&mut tokens, folder, &ids)?);
-            let end_bytes: Vec<u8> = new_ends.iter().flat_map(|end: &u64| end.to_ne_bytes()).collect();
-            ends.write_all(&end_bytes).map_err(Error::io(folder, "write"))?;
-            hasher.update(&end_bytes);
+            take(renumbering.part(numbers, &map))?;
         }
     }
-    let map = |file: &File| Mapped::open(file).map_err(Error::io(folder, "map"));
-    Ok((Numbers::Mapped(map(&tokens)?), Numbers::Mapped(map(&ends)?)))
+    Ok(())
+}
+
+/// Where a renumbered stream goes.
+struct Renumbered<'a> {
+    folder: &'a Path,
+    tokens: File,
+    ends: File,
+    hasher: &'a mut blake3::Hasher,
+}
+
+impl Renumbered<'_> {
+    fn write(&mut self, (ids, ends): &Part) -> Result<()> {
+        self.hasher.update(&write_numbers(&mut self.tokens, self.folder, ids)?);
+        let bytes: Vec<u8> = ends.iter().flat_map(|end: &u64| end.to_ne_bytes()).collect();
+        self.ends.write_all(&bytes).map_err(Error::io(self.folder, "write"))?;
+        self.hasher.update(&bytes);
+        Ok(())
+    }
 }
 
 /// Numbers that are renumbered, and hashed, at a time.
@@ -407,7 +450,7 @@ pub(super) struct Renumbering {
 
 impl Renumbering {
     /// The final ids of a part of the stream, and where sequences end in it; empty ones are dropped.
-    pub(super) fn part(&mut self, numbers: impl ExactSizeIterator<Item = u32>, map: &[u32]) -> (Vec<u32>, Vec<u64>) {
+    pub(super) fn part(&mut self, numbers: impl ExactSizeIterator<Item = u32>, map: &[u32]) -> Part {
         let (mut ids, mut ends) = (Vec::with_capacity(numbers.len()), Vec::new());
         for id in numbers {
             if id == LINE_END {

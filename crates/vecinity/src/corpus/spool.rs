@@ -79,7 +79,7 @@ impl Spool {
         let stream = stream.into_inner().map_err(|e| Error::io(&folder, "write")(e.into_error()))?;
         let maps = Maps::new(Vec::new(), map, &folder)?;
         let mut hasher = blake3::Hasher::new();
-        let (tokens, ends) = renumber(stream, written, maps, &folder, &mut hasher)?;
+        let (tokens, ends) = renumber(stream, written, maps, &folder, &mut hasher, 1)?;
         let fingerprint = fingerprint(hasher, &vocab);
         Ok(Corpus { vocab, tokens, ends, chances: None, side: None, outcomes: None, groups: None, fingerprint, report })
     }
