@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
-use vecinity_kernel::mapped::Mapped;
+use vecinity_kernel::mapped::{Mapped, Plain, as_bytes};
 
 /// The table of distinct tokens is pruned beyond this many, if `max_vocab` does not ask for less.
 const DISTINCT: usize = 40_000_000;
@@ -240,25 +240,25 @@ impl Merger<'_> {
         report.skipped_lines += skipped;
         report.han_runs += block.iter().filter(|(token, _)| is_han_run(token)).map(|(_, count)| count).sum::<u64>();
         let ids = self.table.merge(&block);
-        for &number in &block.stream {
-            if number == LINE_END {
+        let mut numbers = block.stream;
+        for number in &mut numbers {
+            if *number == LINE_END {
                 report.longest_line = report.longest_line.max(self.line_tokens);
                 self.line_tokens = 0;
             } else {
+                *number = ids[*number as usize];
                 report.tokens += 1;
                 self.line_tokens += 1;
             }
         }
-        let mut out: Vec<u32> =
-            block.stream.iter().map(|&n| if n == LINE_END { LINE_END } else { ids[n as usize] }).collect();
         if counted.last {
             report.longest_line = report.longest_line.max(self.line_tokens);
             self.line_tokens = 0;
-            out.push(LINE_END);
+            numbers.push(LINE_END);
         }
         self.lines_before = if counted.last { 0 } else { self.lines_before + counted.lines };
-        write_numbers(&mut self.stream, self.folder, &out)?;
-        self.written += out.len() as u64;
+        write_numbers(&mut self.stream, self.folder, &numbers)?;
+        self.written += numbers.len() as u64;
         if self.table.is_full() {
             let map = self.table.prune();
             let mut file = work_file(self.folder)?;
@@ -430,10 +430,9 @@ struct Renumbered<'a> {
 
 impl Renumbered<'_> {
     fn write(&mut self, (ids, ends): &Part) -> Result<()> {
-        self.hasher.update(&write_numbers(&mut self.tokens, self.folder, ids)?);
-        let bytes: Vec<u8> = ends.iter().flat_map(|end: &u64| end.to_ne_bytes()).collect();
-        self.ends.write_all(&bytes).map_err(Error::io(self.folder, "write"))?;
-        self.hasher.update(&bytes);
+        write_numbers(&mut self.tokens, self.folder, ids)?;
+        write_numbers(&mut self.ends, self.folder, ends)?;
+        self.hasher.update(as_bytes(ids)).update(as_bytes(ends));
         Ok(())
     }
 }
@@ -473,11 +472,9 @@ pub(super) fn work_file(folder: &Path) -> Result<File> {
     tempfile::tempfile_in(folder).map_err(Error::io(folder, "create a work file in"))
 }
 
-/// Writes numbers in this machine's byte order; returns the bytes for hashing.
-pub(super) fn write_numbers(file: &mut impl Write, folder: &Path, numbers: &[u32]) -> Result<Vec<u8>> {
-    let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_ne_bytes()).collect();
-    file.write_all(&bytes).map_err(Error::io(folder, "write a work file in"))?;
-    Ok(bytes)
+/// Writes numbers in this machine's byte order.
+pub(super) fn write_numbers<T: Plain>(file: &mut impl Write, folder: &Path, numbers: &[T]) -> Result<()> {
+    file.write_all(as_bytes(numbers)).map_err(Error::io(folder, "write a work file in"))
 }
 
 fn read_numbers(file: &mut File, folder: &Path) -> Result<Vec<u32>> {

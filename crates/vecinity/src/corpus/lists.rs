@@ -5,6 +5,7 @@ use super::count::{LINE_END, Table};
 use super::{Corpus, Options, Report};
 use crate::error::{Error, Result};
 use crate::stop;
+use vecinity_kernel::mapped::as_bytes;
 
 /// Sequences of tokens. A token may be any text but the empty one, white space included.
 ///
@@ -116,8 +117,7 @@ impl Lists {
         for part in self.stream.chunks(PART) {
             stop::check()?;
             let (ids, new_ends) = renumbering.part(part.iter().copied(), &map);
-            hasher.update(&ids.iter().flat_map(|id| id.to_ne_bytes()).collect::<Vec<u8>>());
-            hasher.update(&new_ends.iter().flat_map(|end| end.to_ne_bytes()).collect::<Vec<u8>>());
+            hasher.update(as_bytes(&ids)).update(as_bytes(&new_ends));
             tokens.extend(ids);
             ends.extend(new_ends);
         }
