@@ -42,21 +42,20 @@ def render(record: Entry) -> str:
         "| | thousand words a CPU second | Vecinity is faster by | peak memory, MiB | analogies %, mean (seeds) | WS-353 | SimLex |",
         "|---|---|---|---|---|---|---|",
     ]
-    rounds = 0
-    for cell in record["speed"]:
-        if (cell["dim"], cell["threads"]) != (100, 1):
-            continue
+    counts: list[int] = []
+    chosen = [cell for cell in record["speed"] if (cell["dim"], cell["threads"]) == (100, 1)]
+    for cell in sorted(chosen, key=lambda cell: list(TITLES).index(cell["task"])):
         lines.append(f"| *{TITLES[cell['task']]}* | | | | | | |")
         rates = {name: median(words_per_second(pairs, cell["words"], "cpu")) for name, pairs in cell["pairs"].items()}
         for name, pairs in cell["pairs"].items():
             if name == "vecinity-window" and cell["task"] != "sg-ns":
                 continue
-            rounds = len(pairs)
+            counts.append(len(pairs))
             peak = max(pair["short"]["peak_mib"] for pair in pairs)
             ratio = rates["vecinity"] / rates[name]
             scores = accuracy(record, name, cell["task"])
             lines.append(f"| {NAMES[name]} | {rates[name] / 1e3:,.0f} | {ratio:.2g} x | {peak:.0f} | {scores} |")
-    machine = record["machine"]
+    machine, rounds = record["machine"], "-".join(str(number) for number in sorted(set(counts)))
     lines += [
         "",
         f"{machine['cpu']}, {machine['cores']} cores, {record['date']}: training only, one thread, 100 dimensions, window 5, "
