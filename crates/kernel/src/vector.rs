@@ -56,16 +56,37 @@ pub fn norm(a: &[f32]) -> f32 {
     dot(a, a).sqrt()
 }
 
-/// `to += factor * from`.
+/// `to += factor * from`; the same bits on every instruction set.
 ///
 /// # Panics
 /// If the lengths differ.
 pub fn axpy(factor: f32, from: &[f32], to: &mut [f32]) {
     assert_eq!(from.len(), to.len(), "axpy needs equal lengths");
-    // The compiler vectorises this loop by itself; there is nothing to gain from intrinsics.
-    for (t, f) in to.iter_mut().zip(from) {
-        *t += factor * f;
-    }
+    let isa = Isa::active();
+    // SAFETY: the instruction set of this process; equal lengths.
+    unsafe { dispatch!(isa, axpy_generic(factor: f32, from: &[f32], to: &mut [f32])) }
+}
+
+/// `to += from`; the same bits on every instruction set.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn add(from: &[f32], to: &mut [f32]) {
+    assert_eq!(from.len(), to.len(), "a sum needs equal lengths");
+    let isa = Isa::active();
+    // SAFETY: the instruction set of this process; equal lengths.
+    unsafe { dispatch!(isa, add_generic(from: &[f32], to: &mut [f32])) }
+}
+
+/// `to *= by`, value by value; the same bits on every instruction set.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn multiply(by: &[f32], to: &mut [f32]) {
+    assert_eq!(by.len(), to.len(), "a product needs equal lengths");
+    let isa = Isa::active();
+    // SAFETY: the instruction set of this process; equal lengths.
+    unsafe { dispatch!(isa, multiply_generic(by: &[f32], to: &mut [f32])) }
 }
 
 /// Dot products of one query with many rows, and the rows' squared norms if asked for.
@@ -118,6 +139,35 @@ pub fn lanes(isa: Isa) -> usize {
         Isa::Avx512 => 16,
         Isa::Scalar | Isa::Avx2 => 8,
         Isa::Neon => 4,
+    }
+}
+
+/// Without intrinsics: the compiler vectorises such loops by itself, for the instruction set of the function that they are in.
+///
+/// # Safety
+/// The instruction set of `L`.
+#[inline(always)]
+unsafe fn axpy_generic<L: Lanes>(factor: f32, from: &[f32], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to += factor * from;
+    }
+}
+
+/// # Safety
+/// The instruction set of `L`.
+#[inline(always)]
+unsafe fn add_generic<L: Lanes>(from: &[f32], to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to += from;
+    }
+}
+
+/// # Safety
+/// The instruction set of `L`.
+#[inline(always)]
+unsafe fn multiply_generic<L: Lanes>(by: &[f32], to: &mut [f32]) {
+    for (to, by) in to.iter_mut().zip(by) {
+        *to *= by;
     }
 }
 
@@ -278,4 +328,27 @@ unsafe fn rows_dot<L: Lanes, const T: usize, const SQUARES: bool>(
         }
     }
     (dots, squares)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_and_products_are_those_of_the_definition_at_any_length() {
+        for n in [0, 1, 15, 16, 17, 100] {
+            let a: Vec<f32> = (0..n).map(|i| i as f32 * 0.3 - 2.0).collect();
+            let b: Vec<f32> = (0..n).map(|i| 5.0 - i as f32 * 0.7).collect();
+            let expect = |of: fn(f32, f32) -> f32| a.iter().zip(&b).map(|(&a, &b)| of(a, b)).collect::<Vec<f32>>();
+            let mut out = b.clone();
+            add(&a, &mut out);
+            assert_eq!(out, expect(|a, b| b + a));
+            out.clone_from(&b);
+            multiply(&a, &mut out);
+            assert_eq!(out, expect(|a, b| b * a));
+            out.clone_from(&b);
+            axpy(0.7, &a, &mut out);
+            assert_eq!(out, expect(|a, b| b + 0.7 * a));
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::LANES;
 use crate::rng::Rng;
+use vecinity_kernel::vector;
 
 /// Draws of a step.
 const DRAWS: usize = 1 << 16;
@@ -43,6 +44,17 @@ impl Masks {
     #[must_use]
     pub fn scale(&self) -> f32 {
         1.0 / (1.0 - self.rate)
+    }
+
+    /// Multiplies a row with its mask number `number`.
+    ///
+    /// # Panics
+    /// As [`Masks::get`].
+    pub fn apply(&self, number: u32, row: &mut [f32]) {
+        match self.get(number, row.len()) {
+            [] => {}
+            mask => vector::multiply(mask, row),
+        }
     }
 
     /// The mask number `number` of a row of `width` values; empty where nothing is left out.

@@ -43,7 +43,7 @@ impl Gbce {
         positives: Candidates<'_>,
         hits: &[(u32, u32)],
         (weight, beta): (f32, f32),
-        gradients: &mut Gradients<'_>,
+        gradients: &mut Gradients<'_, '_>,
         d_positives: &mut [f32],
         d_biases: &mut [f32],
     ) -> f64 {
@@ -61,8 +61,7 @@ impl Gbce {
         let (mut products, mut losses) = ([1.0f64; GROUP], [0.0f64; GROUP]);
         let mut hits = hits.iter().copied().peekable();
         let tiles = candidates.rows.chunks(TILE * dim).zip(candidates.offsets.chunks(TILE));
-        let outputs = gradients.rows.chunks_mut(TILE * dim).zip(gradients.offsets.chunks_mut(TILE));
-        for (number, ((rows, offsets), (d_rows, d_offsets))) in tiles.zip(outputs).enumerate() {
+        for (number, (rows, offsets)) in tiles.enumerate() {
             let scores = &mut self.scores[..offsets.len() * n];
             tile::multiply(View::new(rows, offsets.len(), dim), &self.turned, false, scores);
             for (row, offset) in scores.chunks_exact_mut(n).zip(offsets) {
@@ -91,11 +90,13 @@ impl Gbce {
                 row[real..].fill(0.0);
             }
             let view = View::new(scores, offsets.len(), n);
-            tile::multiply(view, users, false, d_rows);
             tile::multiply(view.transposed(), rows, true, gradients.users);
-            for (row, d_offset) in scores.chunks_exact(n).zip(d_offsets) {
-                *d_offset = row.iter().sum();
-            }
+            gradients.candidates.add(gradients.turn, number, |d_rows, d_offsets| {
+                tile::multiply(view, users, true, d_rows);
+                for (row, d_offset) in scores.chunks_exact(n).zip(d_offsets) {
+                    *d_offset += row.iter().sum::<f32>();
+                }
+            });
         }
         let mut loss = 0.0;
         for (user, &bias) in positives.offsets.iter().enumerate() {
@@ -118,7 +119,7 @@ impl Gbce {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mark_hits;
+    use super::super::{CandidateSums, Turn, mark_hits};
     use super::*;
     use crate::rng::Rng;
 
@@ -148,7 +149,7 @@ mod tests {
             Candidates { rows: &own, offsets: &biases },
             &mark_hits(&ids, &targets),
             (1.0, 0.3),
-            &mut Gradients { users: &mut du, rows: &mut dr, offsets: &mut d_o },
+            &mut Gradients { users: &mut du, candidates: &CandidateSums::of(&mut dr, &mut d_o), turn: &Turn::alone() },
             &mut dp,
             &mut db,
         );

@@ -3,7 +3,7 @@
 use super::{Optimizer, Parameter, padded};
 use crate::rng::Rng;
 use vecinity_kernel::matrix::View;
-use vecinity_kernel::tile;
+use vecinity_kernel::{tile, vector};
 
 /// A dense layer.
 #[derive(Debug, Clone)]
@@ -92,21 +92,25 @@ impl Linear {
         tile::multiply(View::new(x, x.len() / inputs, inputs), &self.weights.values, true, y);
     }
 
-    /// From the gradient of `y` those of `W` and `b` (overwritten) and, if wanted, of `x` (overwritten).
+    /// Adds the gradients of `W` and `b`, from the layer's inputs and the gradient of `y`.
     ///
     /// # Panics
     /// If the shapes do not agree.
-    pub fn backward(&self, x: &[f32], dy: &[f32], gradient: &mut LinearGradient, dx: Option<&mut [f32]>) {
+    pub fn add_gradient(&self, x: &[f32], dy: &[f32], gradient: &mut LinearGradient) {
         let (inputs, outputs) = self.shape();
-        let examples = x.len() / inputs;
-        tile::multiply(View::new(x, examples, inputs).transposed(), dy, false, &mut gradient.weights);
-        gradient.bias.fill(0.0);
+        tile::multiply(View::new(x, x.len() / inputs, inputs).transposed(), dy, true, &mut gradient.weights);
         for row in dy.chunks_exact(outputs) {
-            add(&mut gradient.bias, row);
+            vector::add(row, &mut gradient.bias);
         }
-        if let Some(dx) = dx {
-            tile::multiply(View::new(dy, examples, outputs), &self.turned, false, dx);
-        }
+    }
+
+    /// From the gradient of `y` that of `x`, overwritten.
+    ///
+    /// # Panics
+    /// If the shapes do not agree.
+    pub fn backward(&self, dy: &[f32], dx: &mut [f32]) {
+        let outputs = self.shape().1;
+        tile::multiply(View::new(dy, dy.len() / outputs, outputs), &self.turned, false, dx);
     }
 
     /// A step of the optimiser.
@@ -118,16 +122,10 @@ impl Linear {
 }
 
 impl LinearGradient {
-    /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
-        add(&mut self.weights, &other.weights);
-        add(&mut self.bias, &other.bias);
-    }
-}
-
-pub(super) fn add(to: &mut [f32], from: &[f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to += from;
+    /// Sets everything to zero.
+    pub fn clear(&mut self) {
+        self.weights.fill(0.0);
+        self.bias.fill(0.0);
     }
 }
 
@@ -176,7 +174,8 @@ mod tests {
         let mut dy = weight.clone();
         relu_backward(&y, 1.0, &mut dy);
         let (mut gradient, mut dx) = (layer.gradient(), vec![0.0; x.len()]);
-        layer.backward(&x, &dy, &mut gradient, Some(&mut dx));
+        layer.add_gradient(&x, &dy, &mut gradient);
+        layer.backward(&dy, &mut dx);
         let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
         let mut parts = [wide(&x), wide(&layer.weights.values), wide(&layer.bias.values)];
         let weight = wide(&weight);

@@ -13,7 +13,7 @@
 //! | `softmax` | cross entropy over all items or over sampled ones, tile by tile |
 //! | `gbce` | binary cross entropy with a calibrated positive |
 //! | `rows` | gradients of the rows that a batch touched |
-//! | `team` | groups of examples on threads, summed in a fixed order |
+//! | `team` | groups of examples on threads; what they add up to is added in a fixed order |
 //!
 //! **Same bytes for any number of threads.** A batch is cut into groups of [`GROUP`] examples. A group is the
 //! work of one thread; what groups add up to is added in the order of groups. Chance comes from streams
@@ -46,12 +46,12 @@ pub use parameter::Parameter;
 pub use pools::{Pools, Weighting};
 pub use rows::{RowGradient, sum_rows};
 pub use schedule::{Decay, Schedule};
-pub use softmax::{Candidates, Gradients, Softmax, mark_hits};
-pub use team::in_groups;
+pub use softmax::{CandidateSums, Candidates, Gradients, Softmax, mark_hits};
+pub use team::{InTurn, Turn, in_groups};
 pub use unit::{unit_backward, unit_rows};
 
 /// Examples of a group.
-pub const GROUP: usize = 128;
+pub const GROUP: usize = 64;
 /// Widths of rows are multiples of this.
 pub const LANES: usize = vecinity_kernel::tile::COLUMNS;
 

@@ -9,7 +9,7 @@ use super::{Optimizer, Parameter};
 use crate::rng::Rng;
 use vecinity_kernel::matrix::View;
 use vecinity_kernel::tile;
-use vecinity_kernel::vector::{dot, scan};
+use vecinity_kernel::vector::{self, dot, scan};
 
 /// A set of pools.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl Weighting {
 
     /// Adds another one.
     pub fn add(&mut self, other: &Self) {
-        super::linear::add(&mut self.values, &other.values);
+        vector::add(&other.values, &mut self.values);
     }
 }
 
@@ -159,6 +159,13 @@ impl Pools {
         Weighting { values: vec![0.0; pools * (self.places * (self.places + 1) / 2)], pools }
     }
 
+    /// Makes `weighting` a gradient of the weights, all zero, in the memory it has.
+    pub fn clear(&self, weighting: &mut Weighting) {
+        weighting.pools = self.len();
+        weighting.values.clear();
+        weighting.values.resize(self.len() * (self.places * (self.places + 1) / 2), 0.0);
+    }
+
     /// The pools of one history.
     ///
     /// * `rows`: shape `[n, dim]`, the newest first, `n` at most [`Pools::places`]; `pooled`: shape `[pools, dim]`,
@@ -201,7 +208,7 @@ impl Pools {
             for (rows, d_weights) in rows.chunks(64 * dim).zip(d_weights.chunks_mut(64)) {
                 let dots = &mut dots[..d_weights.len()];
                 scan(d_pooled, rows, dots, None);
-                super::linear::add(d_weights, dots);
+                vector::add(dots, d_weights);
             }
         }
     }

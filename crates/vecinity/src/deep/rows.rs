@@ -1,7 +1,6 @@
 //! Gradients of the rows that a batch touched.
 
-use super::linear::add;
-use vecinity_kernel::prefetch;
+use vecinity_kernel::{prefetch, vector};
 
 /// Places that are asked for ahead of the one that is added: those of a row lie all over a batch.
 const AHEAD: usize = 8;
@@ -20,7 +19,7 @@ impl RowGradient {
     pub fn add_to(&self, all: &mut [f32]) {
         let width = self.values.len() / self.rows.len().max(1);
         for (&row, values) in self.rows.iter().zip(self.values.chunks_exact(width.max(1))) {
-            add(&mut all[row as usize * width..][..width], values);
+            vector::add(values, &mut all[row as usize * width..][..width]);
         }
     }
 }
@@ -62,7 +61,7 @@ pub fn sum_rows<'a>(
                         if let Some(&(_, later)) = wanted.get(number + AHEAD) {
                             prefetch::slice(at(later));
                         }
-                        add(sum, at(wanted[number].1));
+                        vector::add(at(wanted[number].1), sum);
                     }
                 }
             };

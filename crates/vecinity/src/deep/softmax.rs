@@ -11,9 +11,9 @@
 //!
 //! Scores are laid out with a row a candidate and a column a user; a tile is scored, exponentiated and
 //! multiplied into the users' gradient while it is in the cache. Only the exponentials are kept until the sums are
-//! known; then each tile gives the candidates' gradient.
+//! known; then each tile gives the candidates' gradient, which goes straight into the sum over all groups.
 
-use super::{GROUP, LANES};
+use super::{GROUP, InTurn, LANES, Turn};
 use vecinity_kernel::matrix::View;
 use vecinity_kernel::softmax::exponentials;
 use vecinity_kernel::tile;
@@ -21,9 +21,6 @@ use vecinity_kernel::vector::{dot, scan};
 
 /// Candidates of a tile.
 pub(super) const TILE: usize = 128;
-/// Users of a block: their vectors, transposed, and the scores of a tile fit the fastest cache (64 values a user),
-/// the exponentials of a few thousand items the second.
-const BLOCK: usize = 64;
 /// A score that no exponential survives.
 const NEVER: f32 = -1e30;
 
@@ -36,21 +33,39 @@ pub struct Candidates<'a> {
     pub offsets: &'a [f32],
 }
 
-/// Where gradients go; all are overwritten.
+/// What groups want of the candidates, tile by tile: rows, and offsets.
 #[derive(Debug)]
-pub struct Gradients<'a> {
-    /// Of the users, shape `[users, dim]`.
+pub struct CandidateSums<'a>(Vec<InTurn<(&'a mut [f32], &'a mut [f32])>>);
+
+impl<'a> CandidateSums<'a> {
+    /// Sums that are added to these, shapes `[candidates, dim]` and `[candidates]`.
+    pub fn of(rows: &'a mut [f32], offsets: &'a mut [f32]) -> Self {
+        let dim = rows.len() / offsets.len().max(1);
+        let tiles = rows.chunks_mut((TILE * dim).max(1)).zip(offsets.chunks_mut(TILE));
+        Self(tiles.map(InTurn::new).collect())
+    }
+
+    /// Adds to a tile what `add` says, in turn.
+    pub(super) fn add(&self, turn: &Turn<'_>, tile: usize, add: impl FnOnce(&mut [f32], &mut [f32])) {
+        turn.add(&self.0[tile], |(rows, offsets)| add(rows, offsets));
+    }
+}
+
+/// Where gradients go.
+#[derive(Debug)]
+pub struct Gradients<'a, 's> {
+    /// Of the users, shape `[users, dim]`; overwritten.
     pub users: &'a mut [f32],
-    /// Of the candidates, shape `[candidates, dim]`.
-    pub rows: &'a mut [f32],
-    /// Of their offsets, shape `[candidates]`.
-    pub offsets: &'a mut [f32],
+    /// Of the candidates; added.
+    pub candidates: &'a CandidateSums<'s>,
+    /// When this group may add to them.
+    pub turn: &'a Turn<'a>,
 }
 
 /// Working memory for the groups of one thread.
 #[derive(Debug, Default)]
 pub struct Softmax {
-    /// Users of a block transposed, shape `[dim, users]`.
+    /// Users transposed, shape `[dim, users]`.
     pub(super) turned: Vec<f32>,
     /// Scores, then exponentials: shape `[candidates, users]`.
     pub(super) scores: Vec<f32>,
@@ -60,8 +75,8 @@ pub struct Softmax {
     scaled: Vec<f32>,
 }
 
-/// A value a user of a block.
-type Each = [f32; BLOCK];
+/// A value a user.
+type Each = [f32; GROUP];
 
 impl Softmax {
     /// The full softmax: all items are candidates.
@@ -80,36 +95,31 @@ impl Softmax {
         candidates: Candidates<'_>,
         targets: &[u32],
         weight: f32,
-        gradients: &mut Gradients<'_>,
+        gradients: &mut Gradients<'_, '_>,
     ) -> f64 {
         let dim = shape(candidates, users);
         let mut loss = 0.0;
-        let blocks = users.chunks(BLOCK * dim).zip(gradients.users.chunks_mut(BLOCK * dim));
-        for (number, (users, d_users)) in blocks.enumerate() {
-            let targets = &targets[targets.len().min(number * BLOCK)..targets.len().min((number + 1) * BLOCK)];
-            let (shift, sums) = self.forward(users, dim, candidates, &[], d_users);
-            let mut weights: Each = [0.0; BLOCK];
-            for (weights, sum) in weights.iter_mut().zip(&sums[..targets.len()]) {
-                *weights = weight / sum;
-            }
-            self.backward(users, dim, &shift, &weights, number > 0, gradients.rows, gradients.offsets);
-            for (user, d_user) in d_users.chunks_exact_mut(dim).enumerate() {
-                let Some(&target) = targets.get(user) else {
-                    d_user.fill(0.0);
-                    continue;
-                };
-                let target = target as usize;
-                let (u, o) = (&users[user * dim..][..dim], &candidates.rows[target * dim..][..dim]);
-                let score = dot(u, o) + candidates.offsets[target];
-                loss += f64::from(shift[user]) + f64::from(sums[user]).ln() - f64::from(score);
-                let d_row = &mut gradients.rows[target * dim..][..dim];
-                for ((d_user, d_row), (u, o)) in d_user.iter_mut().zip(d_row).zip(u.iter().zip(o)) {
-                    *d_user = weights[user] * *d_user - weight * o;
-                    *d_row -= weight * u;
-                }
-                gradients.offsets[target] -= weight;
+        let (shift, sums) = self.forward(users, dim, candidates, &[], gradients.users);
+        let mut weights: Each = [0.0; GROUP];
+        for (weights, sum) in weights.iter_mut().zip(&sums[..targets.len()]) {
+            *weights = weight / sum;
+        }
+        for (user, d_user) in gradients.users.chunks_exact_mut(dim).enumerate() {
+            let Some(&target) = targets.get(user) else {
+                d_user.fill(0.0);
+                continue;
+            };
+            let target = target as usize;
+            let (u, o) = (&users[user * dim..][..dim], &candidates.rows[target * dim..][..dim]);
+            let score = dot(u, o) + candidates.offsets[target];
+            loss += f64::from(shift[user]) + f64::from(sums[user]).ln() - f64::from(score);
+            for (d_user, o) in d_user.iter_mut().zip(o) {
+                *d_user = weights[user] * *d_user - weight * o;
             }
         }
+        let mut truths: Vec<(u32, u32)> = targets.iter().copied().zip(0..).collect();
+        truths.sort_unstable();
+        self.backward(users, dim, &shift, &weights, (&truths, weight), gradients);
         loss
     }
 
@@ -131,43 +141,37 @@ impl Softmax {
         positives: Candidates<'_>,
         hits: &[(u32, u32)],
         weight: f32,
-        gradients: &mut Gradients<'_>,
+        gradients: &mut Gradients<'_, '_>,
         d_positives: &mut [f32],
         d_biases: &mut [f32],
     ) -> f64 {
         let dim = shape(candidates, users);
         let mut loss = 0.0;
-        let blocks = users.chunks(BLOCK * dim).zip(gradients.users.chunks_mut(BLOCK * dim));
-        for (number, (users, d_users)) in blocks.enumerate() {
-            let first = number * BLOCK;
-            let here = hits.iter().filter(|hit| (first..first + BLOCK).contains(&(hit.1 as usize)));
-            let here: Vec<(u32, u32)> = here.map(|&(candidate, user)| (candidate, user - first as u32)).collect();
-            let (mut shift, sums) = self.forward(users, dim, candidates, &here, d_users);
-            let mut weights: Each = [0.0; BLOCK];
-            for (user, d_user) in d_users.chunks_exact_mut(dim).enumerate() {
-                let Some(&bias) = positives.offsets.get(first + user) else {
-                    d_user.fill(0.0);
-                    continue;
-                };
-                let (u, o) = (&users[user * dim..][..dim], &positives.rows[(first + user) * dim..][..dim]);
-                let score = dot(u, o) + bias;
-                // The true item may have the largest score of all.
-                let top = shift[user].max(score);
-                let (others, own) = ((shift[user] - top).exp(), (score - top).exp());
-                let sum = sums[user] * others + own;
-                loss += f64::from(top) + f64::from(sum).ln() - f64::from(score);
-                shift[user] = top;
-                weights[user] = weight / sum;
-                let d_score = weight * (own / sum - 1.0);
-                d_biases[first + user] = d_score;
-                let d_row = &mut d_positives[(first + user) * dim..][..dim];
-                for ((d_user, d_row), (u, o)) in d_user.iter_mut().zip(d_row).zip(u.iter().zip(o)) {
-                    *d_user = weights[user] * others * *d_user + d_score * o;
-                    *d_row = d_score * u;
-                }
+        let (mut shift, sums) = self.forward(users, dim, candidates, hits, gradients.users);
+        let mut weights: Each = [0.0; GROUP];
+        for (user, d_user) in gradients.users.chunks_exact_mut(dim).enumerate() {
+            let Some(&bias) = positives.offsets.get(user) else {
+                d_user.fill(0.0);
+                continue;
+            };
+            let (u, o) = (&users[user * dim..][..dim], &positives.rows[user * dim..][..dim]);
+            let score = dot(u, o) + bias;
+            // The true item may have the largest score of all.
+            let top = shift[user].max(score);
+            let (others, own) = ((shift[user] - top).exp(), (score - top).exp());
+            let sum = sums[user] * others + own;
+            loss += f64::from(top) + f64::from(sum).ln() - f64::from(score);
+            shift[user] = top;
+            weights[user] = weight / sum;
+            let d_score = weight * (own / sum - 1.0);
+            d_biases[user] = d_score;
+            let d_row = &mut d_positives[user * dim..][..dim];
+            for ((d_user, d_row), (u, o)) in d_user.iter_mut().zip(d_row).zip(u.iter().zip(o)) {
+                *d_user = weights[user] * others * *d_user + d_score * o;
+                *d_row = d_score * u;
             }
-            self.backward(users, dim, &shift, &weights, number > 0, gradients.rows, gradients.offsets);
         }
+        self.backward(users, dim, &shift, &weights, (&[], weight), gradients);
         loss
     }
 
@@ -181,7 +185,7 @@ impl Softmax {
         d_users: &mut [f32],
     ) -> (Each, Each) {
         let n = users.len() / dim;
-        let (mut shift, mut sums, mut factors) = ([f32::MIN; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+        let (mut shift, mut sums, mut factors) = ([f32::MIN; GROUP], [0.0; GROUP], [0.0; GROUP]);
         self.turned.resize(users.len(), 0.0);
         tile::transpose(users, n, dim, &mut self.turned);
         let all = candidates.offsets.len();
@@ -212,25 +216,23 @@ impl Softmax {
         (shift, sums)
     }
 
-    /// The candidates' gradient: exponentials times users times `weights` (relative to `shift`); written, or added.
-    #[expect(clippy::too_many_arguments, reason = "shapes, weights and two gradients")]
+    /// The candidates' gradient: exponentials times users times `weights` (relative to `shift`), less what the true items want.
+    ///
+    /// * `truths`: `(candidate, user)`, by candidate, each of which counts the weight beside it.
     fn backward(
         &mut self,
         users: &[f32],
         dim: usize,
         shift: &Each,
         weights: &Each,
-        add: bool,
-        d_rows: &mut [f32],
-        d_offsets: &mut [f32],
+        (mut truths, weight): (&[(u32, u32)], f32),
+        gradients: &Gradients<'_, '_>,
     ) {
         let n = users.len() / dim;
         let mut current: &[f32] = &[];
-        let (mut factors, mut sums): (Each, _) = ([0.0; BLOCK], [0.0; TILE]);
+        let (mut factors, mut sums): (Each, _) = ([0.0; GROUP], [0.0; TILE]);
         self.scaled.resize(users.len(), 0.0);
-        let tiles = d_rows.chunks_mut(TILE * dim).zip(d_offsets.chunks_mut(TILE));
-        let known = self.scores.chunks(TILE * n).zip(self.shifts.chunks(n));
-        for ((d_rows, d_offsets), (scores, then)) in tiles.zip(known) {
+        for (tile, (scores, then)) in self.scores.chunks(TILE * n).zip(self.shifts.chunks(n)).enumerate() {
             if then != current {
                 current = then;
                 for user in 0..n {
@@ -241,12 +243,24 @@ impl Softmax {
                     }
                 }
             }
-            tile::multiply(View::new(scores, d_offsets.len(), n), &self.scaled, add, d_rows);
-            let sums = &mut sums[..d_offsets.len()];
+            let sums = &mut sums[..scores.len() / n];
             scan(&factors[..n], scores, sums, None);
-            for (d_offset, sum) in d_offsets.iter_mut().zip(sums) {
-                *d_offset = if add { *d_offset + *sum } else { *sum };
-            }
+            let first = tile * TILE;
+            let (here, rest) = truths.split_at(truths.partition_point(|truth| (truth.0 as usize) < first + TILE));
+            truths = rest;
+            gradients.candidates.add(gradients.turn, tile, |d_rows, d_offsets| {
+                tile::multiply(View::new(scores, sums.len(), n), &self.scaled, true, d_rows);
+                for (d_offset, sum) in d_offsets.iter_mut().zip(sums) {
+                    *d_offset += *sum;
+                }
+                for &(candidate, user) in here {
+                    let (at, u) = (candidate as usize - first, &users[user as usize * dim..][..dim]);
+                    for (d_row, u) in d_rows[at * dim..][..dim].iter_mut().zip(u) {
+                        *d_row -= weight * u;
+                    }
+                    d_offsets[at] -= weight;
+                }
+            });
         }
     }
 }

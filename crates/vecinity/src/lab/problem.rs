@@ -1,7 +1,7 @@
 //! Next-item prediction on somebody's histories.
 
 use super::{Options, Watch};
-use crate::deep::in_groups;
+use crate::deep::{InTurn, in_groups};
 use crate::error::{Error, Result, grouped};
 use crate::eval::recommend::{Fold, Holdout, Measured, Query, Scorer, Split, rank};
 use crate::histories::Histories;
@@ -156,22 +156,17 @@ pub(super) fn all<J: Send, T: Send>(
     watch: Watch<'_>,
     work: impl Fn(J) -> Result<(T, String)> + Sync,
 ) -> Result<Vec<T>> {
-    let mut rooms: Vec<Option<Result<(T, String)>>> = (0..threads).map(|_| None).collect();
-    let mut found = Vec::new();
-    in_groups(
-        jobs,
-        &mut rooms,
-        |_, job, room| *room = Some(work(job)),
-        |_, room| {
-            if let Some(result) = room.take() {
-                found.push(result.map(|(value, line)| {
-                    watch(line);
-                    value
-                }));
-            }
-        },
-    );
-    found.into_iter().collect()
+    let found = InTurn::new((Vec::new(), watch));
+    in_groups(jobs, &mut vec![(); threads], |turn, job, ()| {
+        let result = work(job);
+        turn.add(&found, |(found, watch)| {
+            found.push(result.map(|(value, line)| {
+                watch(line);
+                value
+            }));
+        });
+    });
+    found.into_inner().0.into_iter().collect()
 }
 
 /// The histories of questions.

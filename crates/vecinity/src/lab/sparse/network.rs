@@ -6,8 +6,8 @@
 //! results; the rest of the network (ReLU layer, linear layer, full softmax) is shared.
 
 use crate::deep::{
-    Candidates, Decay, GROUP, Gradients, LANES, Linear, LinearGradient, Method, Optimizer, Parameter, Schedule,
-    Softmax, padded, relu, relu_backward, sum_rows,
+    CandidateSums, Candidates, Decay, GROUP, Gradients, LANES, Linear, LinearGradient, Method, Optimizer, Parameter,
+    Schedule, Softmax, Turn, padded, relu, relu_backward, sum_rows,
 };
 use crate::eval::recommend::{Query, Scorer};
 use crate::rng::Rng;
@@ -135,19 +135,24 @@ impl Network {
 
         self.middle_forward(histories.len(), &mut room);
         room.d_users.resize(room.users.len(), 0.0);
-        room.d_rows.resize(self.output.values.len(), 0.0);
-        room.d_offsets.resize(self.items, 0.0);
+        for (sum, length) in [(&mut room.d_rows, self.output.values.len()), (&mut room.d_offsets, self.items)] {
+            sum.clear();
+            sum.resize(length, 0.0);
+        }
         let candidates = Candidates { rows: &self.output.values, offsets: &self.bias.values };
-        let gradients =
-            &mut Gradients { users: &mut room.d_users, rows: &mut room.d_rows, offsets: &mut room.d_offsets };
+        let sums = CandidateSums::of(&mut room.d_rows, &mut room.d_offsets);
+        let gradients = &mut Gradients { users: &mut room.d_users, candidates: &sums, turn: &Turn::alone() };
         let weight = 1.0 / histories.len() as f32;
         step.loss = room.softmax.full(&room.users, candidates, targets, weight, gradients) / histories.len() as f64;
+        room.gradients.iter_mut().for_each(LinearGradient::clear);
         let [first, second] = &mut room.gradients;
         room.d_hidden.resize(room.hidden.len(), 0.0);
         room.d_x.resize(room.x.len(), 0.0);
-        self.layers[1].backward(&room.hidden, &room.d_users, second, Some(&mut room.d_hidden));
+        self.layers[1].add_gradient(&room.hidden, &room.d_users, second);
+        self.layers[1].backward(&room.d_users, &mut room.d_hidden);
         relu_backward(&room.hidden, 1.0, &mut room.d_hidden);
-        self.layers[0].backward(&room.x, &room.d_hidden, first, Some(&mut room.d_x));
+        self.layers[0].add_gradient(&room.x, &room.d_hidden, first);
+        self.layers[0].backward(&room.d_hidden, &mut room.d_x);
         for (layer, gradient) in self.layers.iter_mut().zip(&room.gradients) {
             layer.step(&self.optimizer, gradient, 1.0);
         }

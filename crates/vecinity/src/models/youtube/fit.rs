@@ -10,7 +10,8 @@ use super::network::{OutputGradient, TowerGradient, Trace};
 use super::parts::Parts;
 use super::{Config, Network, Schema, Youtube};
 use crate::deep::{
-    Candidates, GROUP, LANES, Masks, Optimizer, RowGradient, Schedule, in_groups, sum_rows, unit_backward, unit_rows,
+    CandidateSums, Candidates, GROUP, InTurn, LANES, Masks, Optimizer, RowGradient, Schedule, in_groups, sum_rows,
+    unit_backward, unit_rows,
 };
 use crate::error::{Error, Result};
 use crate::eval::recommend::Fold;
@@ -45,8 +46,6 @@ pub struct Epoch {
 struct Room {
     trace: Trace,
     losses: Losses,
-    tower: TowerGradient,
-    loss: f64,
 }
 
 /// One group of a batch.
@@ -196,9 +195,8 @@ impl<'a> Run<'a> {
         };
         let full = config.is_full(items);
         let proposal = Proposal::new(config, &catalogue.counts, &examples);
-        let room = || Room { tower: network.gradient(), ..Room::default() };
         Self {
-            rooms: (0..settings.threads).map(|_| room()).collect(),
+            rooms: (0..settings.threads).map(|_| Room::default()).collect(),
             tower: network.gradient(),
             optimizer: Optimizer::new(config.optimizer, schedule, config.weight_decay),
             masks: Masks::new(config.dropout),
@@ -455,8 +453,14 @@ impl<'a> Run<'a> {
         let weighting = network.pools.weighting();
         let weight = 1.0 / batch.len() as f32;
         let seed = self.settings.seed;
-        let work = |number: usize, task: Task<'_>, room: &mut Room| {
-            let mut rng = Rng::new(seed, chance | (number as u64 + 1));
+        tower.begin();
+        d_rows.clear();
+        d_rows.resize(candidates.rows.len(), 0.0);
+        d_offsets.clear();
+        d_offsets.resize(candidates.offsets.len(), 0.0);
+        let (tower, sums, loss) = (&*tower, CandidateSums::of(d_rows, d_offsets), InTurn::new(0.0));
+        in_groups(tasks, &mut self.rooms, |turn, task: Task<'_>, room| {
+            let mut rng = Rng::new(seed, chance | (turn.number() as u64 + 1));
             let each = task.rows.len() / task.examples.len();
             let histories = task.examples.iter().enumerate().map(|(at, &e)| {
                 let known = Known { rows: &task.rows[at * each..][..each], ..examples.known(e, config.words) };
@@ -464,38 +468,29 @@ impl<'a> Run<'a> {
             });
             let users = task.examples.len().next_multiple_of(LANES);
             let dropout = Some((masks, config.item_dropout, &mut rng));
-            network.forward(&weighting, histories, users, dropout, &mut room.trace);
-            let Room { trace, losses, tower, loss } = room;
-            *loss = losses.group(proposal, &trace.users, candidates, &comparison.ids, task.own, weight);
-            network.backward(&weighting, masks, trace, &mut losses.d_users, tower, task.d_rows, task.d_known);
-        };
-        tower.clear();
-        d_rows.clear();
-        d_rows.resize(candidates.rows.len(), 0.0);
-        d_offsets.clear();
-        d_offsets.resize(candidates.offsets.len(), 0.0);
-        let mut loss = 0.0;
-        in_groups(tasks, &mut self.rooms, work, |_, room| {
-            loss += room.loss;
-            tower.add(&room.tower);
-            for (sums, parts) in [(&mut *d_rows, &room.losses.d_rows), (&mut *d_offsets, &room.losses.d_offsets)] {
-                for (sum, part) in sums.iter_mut().zip(parts) {
-                    *sum += part;
-                }
-            }
+            let Room { trace, losses } = room;
+            network.forward(&weighting, histories, users, dropout, trace);
+            let of_group =
+                losses.group(proposal, &trace.users, candidates, &comparison.ids, task.own, weight, &sums, turn);
+            let d_users = &mut losses.d_users;
+            network.backward(&weighting, masks, trace, d_users, (tower, turn), task.d_rows, task.d_known);
+            turn.add(&loss, |loss| *loss += of_group);
         });
-        loss
+        loss.into_inner()
     }
 
     /// Clips and makes the step.
     fn update(&mut self, output: OutputGradient, history: &RowGradient, known: &RowGradient) {
         let Self { network, optimizer, tower, d_parts, .. } = self;
         let weighting = network.pools.weighting();
-        let logits = network.pools.logit_gradient(&weighting, &tower.weighting);
+        let logits = network.pools.logit_gradient(&weighting, tower.weighting.begin());
         let mut scale = 1.0;
         if self.config.clip > 0.0 {
             let mut runs: Vec<&[f32]> = vec![&logits, &known.values, d_parts];
-            runs.extend(tower.layers.iter().flat_map(|layer| [&layer.weights[..], &layer.bias]));
+            runs.extend(tower.layers.iter_mut().flat_map(|layer| {
+                let layer = &*layer.begin();
+                [&layer.weights[..], &layer.bias]
+            }));
             match &output {
                 OutputGradient::All { rows, biases } => runs.extend([&rows[..], biases]),
                 OutputGradient::Some { rows, biases } => runs.extend([&rows.values[..], &biases.values]),

@@ -2,7 +2,7 @@
 
 use super::examples::Examples;
 use super::{Config, LossKind, Network};
-use crate::deep::{Candidates, Gbce, Gradients, Softmax, beta, mark_hits, unit_rows};
+use crate::deep::{CandidateSums, Candidates, Gbce, Gradients, Softmax, Turn, beta, mark_hits, unit_rows};
 use crate::rng::Rng;
 use crate::train::Noise;
 
@@ -110,8 +110,6 @@ pub(super) struct Losses {
     softmax: Softmax,
     gbce: Gbce,
     pub(super) d_users: Vec<f32>,
-    pub(super) d_rows: Vec<f32>,
-    pub(super) d_offsets: Vec<f32>,
 }
 
 /// A group's part of what is compared.
@@ -125,7 +123,8 @@ pub(super) struct Own<'a> {
 }
 
 impl Losses {
-    /// Loss and gradients of a group, left in `self` and `own`; the loss is a sum over the group.
+    /// Loss and gradients of a group, left in `self` and `own` and, in turn, added to `sums`; the loss is a sum over the group.
+    #[expect(clippy::too_many_arguments, reason = "users, candidates and true items, and where their gradients go")]
     pub(super) fn group(
         &mut self,
         proposal: &Proposal,
@@ -134,12 +133,11 @@ impl Losses {
         ids: &[u32],
         own: Own<'_>,
         weight: f32,
+        sums: &CandidateSums<'_>,
+        turn: &Turn<'_>,
     ) -> f64 {
         self.d_users.resize(users.len(), 0.0);
-        self.d_rows.resize(candidates.rows.len(), 0.0);
-        self.d_offsets.resize(candidates.offsets.len(), 0.0);
-        let gradients =
-            &mut Gradients { users: &mut self.d_users, rows: &mut self.d_rows, offsets: &mut self.d_offsets };
+        let gradients = &mut Gradients { users: &mut self.d_users, candidates: sums, turn };
         if proposal.kind == LossKind::Full {
             return self.softmax.full(users, candidates, own.targets, weight, gradients);
         }

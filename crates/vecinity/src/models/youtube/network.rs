@@ -4,11 +4,11 @@ use super::features::{A_NUMBER, Known};
 use super::parts::Parts;
 use super::{Config, Schema};
 use crate::deep::{
-    Activation, Linear, LinearGradient, Masks, Optimizer, Parameter, Pools, RowGradient, Weighting, padded,
-    unit_backward, unit_rows,
+    Activation, InTurn, Linear, LinearGradient, Masks, Optimizer, Parameter, Pools, RowGradient, Turn, Weighting,
+    padded, unit_backward, unit_rows,
 };
 use crate::rng::Rng;
-use vecinity_kernel::prefetch;
+use vecinity_kernel::{prefetch, vector};
 
 /// Deviation of the first item rows.
 const DEVIATION: f32 = 0.05;
@@ -82,27 +82,18 @@ impl Inputs {
     }
 }
 
-/// What a batch wants of everything but rows.
+/// What a batch wants of everything but rows; groups add to it in turn.
 #[derive(Debug, Default)]
 pub(super) struct TowerGradient {
-    pub(super) layers: Vec<LinearGradient>,
-    pub(super) weighting: Weighting,
+    pub(super) layers: Vec<InTurn<LinearGradient>>,
+    pub(super) weighting: InTurn<Weighting>,
 }
 
 impl TowerGradient {
-    pub(super) fn add(&mut self, other: &Self) {
-        for (own, other) in self.layers.iter_mut().zip(&other.layers) {
-            own.add(other);
-        }
-        self.weighting.add(&other.weighting);
-    }
-
-    pub(super) fn clear(&mut self) {
-        for layer in &mut self.layers {
-            layer.weights.fill(0.0);
-            layer.bias.fill(0.0);
-        }
-        self.weighting.clear();
+    /// All zero, before the first group.
+    pub(super) fn begin(&mut self) {
+        self.layers.iter_mut().for_each(|layer| layer.begin().clear());
+        self.weighting.begin().clear();
     }
 }
 
@@ -123,6 +114,7 @@ pub(super) struct Trace {
     raw: Vec<f32>,
     factors: Vec<f32>,
     d_activations: [Vec<f32>; 2],
+    d_weighting: Weighting,
 }
 
 impl Trace {
@@ -260,7 +252,10 @@ impl Network {
     }
 
     pub(super) fn gradient(&self) -> TowerGradient {
-        TowerGradient { layers: self.layers.iter().map(Linear::gradient).collect(), weighting: self.pools.gradient() }
+        TowerGradient {
+            layers: self.layers.iter().map(|layer| InTurn::new(layer.gradient())).collect(),
+            weighting: InTurn::new(self.pools.gradient()),
+        }
     }
 
     /// User vectors of some histories (oldest first, at most `history` items each) and what else is known into `trace.users`,
@@ -304,10 +299,9 @@ impl Network {
                     trace.rows.resize(trace.rows.len() + width, 0.0);
                     continue;
                 }
-                match masks.get(number, width) {
-                    [] => trace.rows.extend_from_slice(row),
-                    mask => trace.rows.extend(row.iter().zip(mask).map(|(value, mask)| value * mask)),
-                }
+                let at = trace.rows.len();
+                trace.rows.extend_from_slice(row);
+                masks.apply(number, &mut trace.rows[at..]);
             }
             trace.ends.push(trace.rows.len());
             self.pools.forward(weighting, &trace.rows[start..], pooled);
@@ -332,21 +326,13 @@ impl Network {
             layer.forward(&before[number], y);
             self.activation.forward(y, outputs, self.hidden[number]);
             if let Some((masks, _, rng)) = &mut dropout {
-                for row in y.chunks_exact_mut(outputs) {
-                    for (value, mask) in row.iter_mut().zip(masks.get(rng.u32(), outputs)) {
-                        *value *= mask;
-                    }
-                }
+                y.chunks_exact_mut(outputs).for_each(|row| masks.apply(rng.u32(), row));
             }
         }
         if self.residual {
             let share = 1.0 / pools as f32;
             for (user, pooled) in trace.raw.chunks_exact_mut(width).zip(trace.activations[0].chunks(inputs)) {
-                for pool in pooled[..pools * width].chunks_exact(width) {
-                    for (value, pool) in user.iter_mut().zip(pool) {
-                        *value += share * pool;
-                    }
-                }
+                pooled[..pools * width].chunks_exact(width).for_each(|pool| vector::axpy(share, pool, user));
             }
         }
         trace.raw[given * width..].fill(0.0);
@@ -388,7 +374,7 @@ impl Network {
         masks: &Masks,
         trace: &mut Trace,
         d_users: &mut [f32],
-        gradient: &mut TowerGradient,
+        (gradient, turn): (&TowerGradient, &Turn<'_>),
         d_rows: &mut [f32],
         d_known: &mut [f32],
     ) {
@@ -397,14 +383,14 @@ impl Network {
             unit_backward(&trace.users, width, self.length, &trace.factors, d_users);
         }
         let users = d_users.len() / width;
-        gradient.weighting.clear();
         let [mut d_y, mut d_x] = std::mem::take(&mut trace.d_activations);
         d_y.clear();
         d_y.extend_from_slice(d_users);
         for (number, layer) in self.layers.iter().enumerate().rev() {
             d_x.resize(users * layer.shape().0, 0.0);
             let x = &trace.activations[number];
-            layer.backward(x, &d_y, &mut gradient.layers[number], Some(&mut d_x));
+            turn.add(&gradient.layers[number], |gradient| layer.add_gradient(x, &d_y, gradient));
+            layer.backward(&d_y, &mut d_x);
             if number > 0 {
                 self.activation.backward(x, masks.scale(), &mut d_x);
             }
@@ -414,29 +400,27 @@ impl Network {
         if self.residual {
             let share = 1.0 / pools as f32;
             for (d_first, d_user) in d_y.chunks_exact_mut(inputs).zip(d_users.chunks_exact(width)) {
-                for pool in d_first[..pools * width].chunks_exact_mut(width) {
-                    for (value, d_user) in pool.iter_mut().zip(d_user) {
-                        *value += share * d_user;
-                    }
-                }
+                d_first[..pools * width].chunks_exact_mut(width).for_each(|pool| vector::axpy(share, d_user, pool));
             }
         }
+        let mut d_weighting = std::mem::take(&mut trace.d_weighting);
+        self.pools.clear(&mut d_weighting);
         let mut start = 0;
         for (&end, d_first) in trace.ends.iter().zip(d_y.chunks_exact(inputs)) {
             let d_pooled = &d_first[..pools * width];
             let (rows, d_rows) = (&trace.rows[start..end], &mut d_rows[start..end]);
-            self.pools.backward(weighting, rows, d_pooled, &mut gradient.weighting, d_rows);
+            self.pools.backward(weighting, rows, d_pooled, &mut d_weighting, d_rows);
             for (d_row, &mask) in d_rows.chunks_exact_mut(width).zip(&trace.masks[start / width..]) {
                 if mask == u32::MAX {
                     d_row.fill(0.0);
                     continue;
                 }
-                for (value, mask) in d_row.iter_mut().zip(masks.get(mask, width)) {
-                    *value *= mask;
-                }
+                masks.apply(mask, d_row);
             }
             start = end;
         }
+        turn.add(&gradient.weighting, |gradient| gradient.add(&d_weighting));
+        trace.d_weighting = d_weighting;
         let mut d_known = d_known.chunks_exact_mut(width);
         for (&(mask, words), d_first) in trace.known.iter().zip(d_y.chunks_exact(inputs)) {
             let mut of = d_first[pools * width..].chunks_exact(width);
@@ -459,9 +443,15 @@ impl Network {
     }
 
     /// A step of the optimiser for the tower.
-    pub(super) fn step_tower(&mut self, optimizer: &Optimizer, gradient: &TowerGradient, logits: &[f32], scale: f32) {
-        for (layer, gradient) in self.layers.iter_mut().zip(&gradient.layers) {
-            layer.step(optimizer, gradient, scale);
+    pub(super) fn step_tower(
+        &mut self,
+        optimizer: &Optimizer,
+        gradient: &mut TowerGradient,
+        logits: &[f32],
+        scale: f32,
+    ) {
+        for (layer, gradient) in self.layers.iter_mut().zip(&mut gradient.layers) {
+            layer.step(optimizer, gradient.begin(), scale);
         }
         self.pools.step(optimizer, logits, scale);
     }

@@ -27,7 +27,8 @@ pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize)
         LossKind::InBatch => batch,
         LossKind::Mixed => batch + config.negatives,
     };
-    let room = candidates * (GROUP + width + 1) + GROUP * (activations * 2 + (config.history + 4) * width);
-    let step = candidates * 2 * width + batch * (config.history * (width + 2) + 2 * width);
-    tables + layers + 4 * (settings.threads * room + step + 3 * events) as u64 + layers / 5 * settings.threads as u64
+    let weighting = pools * config.history * (config.history + 1) / 2;
+    let room = candidates * GROUP + GROUP * (activations * 2 + (config.history + 4) * width) + weighting;
+    let step = candidates * (2 * width + 1) + batch * (config.history * (width + 2) + 2 * width);
+    tables + layers + 4 * (settings.threads * room + step + 3 * events) as u64
 }
