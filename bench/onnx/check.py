@@ -24,7 +24,8 @@ WIDEST = 1e-4
 SHAPES = {
     "default": [],
     "all pools, two layers": ["--mean", "--last", "--hidden", "128,64", "--history", "50"],
-    "cosine, tied": ["--temperature", "0.1", "--tied"],
+    "cosine": ["--temperature", "0.1"],
+    "two vectors an item": ["--tied", "false"],
     "linear, the paper's mean": ["--pools", "0", "--mean", "--hidden", "none"],
     "all that is known": [
         *("--features", "age:number,gender,zip,occupation:words", "--example-age", "--words", "5"),

@@ -88,6 +88,25 @@ fn a_network_is_trained_measured_stored_and_asked() {
 }
 
 #[test]
+fn items_have_one_vector_for_histories_and_answers_unless_told_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    circles(folder);
+    for (flags, one) in [(&[][..], true), (&["--tied"], true), (&["--tied", "false"], false)] {
+        train(folder, "m", flags);
+        let table = |which: &str| {
+            answer(folder, &["export", "m", "--format", "npy", "-o", "t.npy", "--vectors", which]);
+            let bytes = fs::read(folder.join("t.npy")).unwrap();
+            let ids = fs::read_to_string(folder.join("t.ids.txt")).unwrap().lines().count();
+            // A header, then rows that end in a bias, which only answers have.
+            let row = (bytes.len() - 128) / ids;
+            bytes[128..].chunks(row).flat_map(|row| row[..row.len() - 4].to_vec()).collect::<Vec<u8>>()
+        };
+        assert_eq!(table("input") == table("output"), one, "{flags:?}");
+    }
+}
+
+#[test]
 fn a_damaged_network_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -51,9 +51,9 @@ pub(super) struct Network {
     /// Fields of the users for --features: CSV, TSV or JSON Lines with a column 'id', or 'user' as the first one.
     #[arg(long, value_name = "FILE")]
     user_metadata: Option<PathBuf>,
-    /// Items have one vector for histories and answers.
-    #[arg(long)]
-    tied: bool,
+    /// Items have one vector for histories and answers; false: one each [default: true].
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    tied: Option<bool>,
     /// Scores are cosines divided by this; 0: products [default: 0].
     #[arg(long, value_name = "X")]
     temperature: Option<f32>,

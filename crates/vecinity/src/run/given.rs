@@ -151,7 +151,7 @@ pub struct Given {
     pub strictly_earlier: bool,
     pub words: Option<usize>,
     pub user_metadata: Option<Fields>,
-    pub tied: bool,
+    pub tied: Option<bool>,
     pub temperature: Option<f32>,
     pub per_owner: Option<usize>,
     pub batch: Option<usize>,
@@ -292,7 +292,7 @@ impl Given {
             ("user_metadata", self.user_metadata.is_some()),
             ("mean", self.mean),
             ("last", self.last),
-            ("tied", self.tied),
+            ("tied", self.tied.is_some()),
         ];
         all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
     }

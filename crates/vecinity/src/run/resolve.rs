@@ -373,6 +373,7 @@ impl Given {
         set(&mut model.dropout, self.dropout.as_ref());
         set(&mut model.item_dropout, self.item_dropout.as_ref());
         set(&mut model.temperature, self.temperature.as_ref());
+        set(&mut model.tied, self.tied.as_ref());
         set(&mut model.per_owner, self.per_owner.as_ref());
         set(&mut model.batch, self.batch.as_ref());
         set(&mut model.weight_decay, self.weight_decay.as_ref());
@@ -388,7 +389,6 @@ impl Given {
         model.strictly_earlier |= self.strictly_earlier;
         model.mean |= self.mean;
         model.last |= self.last;
-        model.tied |= self.tied;
         let foreign = [
             ("model", matches!(self.model, Some(ModelName::Word2vec(_)))),
             ("window", self.window.is_some()),

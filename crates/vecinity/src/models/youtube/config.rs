@@ -122,7 +122,7 @@ impl Default for Config {
             strictly_earlier: false,
             item_features: Vec::new(),
             words: 50,
-            tied: false,
+            tied: true,
             bias: true,
             temperature: 0.0,
             loss: None,
