@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the table of recommendations of the README from a record. usage: readme.py RECORD.json README.md"""
+"""Writes the table of recommendations of the README from records. usage: readme.py RECORD.json [OLDER.json ...] README.md
+
+Of what several records have, the first one counts.
+"""
 
 import json
 import sys
@@ -15,15 +18,27 @@ BASELINES = {"popularity": "popularity", "next-item": "next-item counts", "item-
 
 
 def main() -> None:
-    record, readme = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    put(readme, "quality", render(record))
+    records, readme = [json.loads(Path(path).read_text()) for path in sys.argv[1:-1]], Path(sys.argv[-1])
+    put(readme, "quality", render(merged(records)))
 
 
-def render(record: dict[str, Any]) -> str:
+def merged(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results of all tasks, in the order of the record that has the most."""
+    order = [result["task"] for result in max(records, key=lambda record: len(record["results"]))["results"]]
+    found: dict[str, list[dict[str, Any]]] = {task: [] for task in order}
+    for record in records:
+        known = {task for task, results in found.items() if results}
+        for result in record["results"]:
+            if result["task"] not in known:
+                found.setdefault(result["task"], []).append(result)
+    return [result for results in found.values() for result in results]
+
+
+def render(results: list[dict[str, Any]]) -> str:
     """A row a task: what is served, its vectors alone, and the best baseline; HR@10 / NDCG@10, means over the seeds."""
     lines = ["| HR@10 / NDCG@10 on test | seeds | **Vecinity** | its vectors alone | best baseline |", "|---|---|---|---|---|"]
-    for task in dict.fromkeys(result["task"] for result in record["results"]):
-        figures = [result["figures"] for result in record["results"] if result["task"] == task]
+    for task in dict.fromkeys(result["task"] for result in results):
+        figures = [result["figures"] for result in results if result["task"] == task]
         best = max(BASELINES, key=lambda name: mean(figures, name, "hr"))
         vectors = VECTORS if any(VECTORS in one for one in figures) else ROW
         cells = [f"**{pair(figures, ROW)}**", pair(figures, vectors), f"{BASELINES[best]} {pair(figures, best)}"]
