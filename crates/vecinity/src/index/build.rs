@@ -4,6 +4,9 @@
 //! they chose get links back, in parallel too, a target at a time in a fixed order (as in ParlayANN: Manohar et al. 2024,
 //! arXiv:2305.04359). So the graph is the same for any number of threads, without locks.
 //!
+//! As long as they are few, all rows before are scored instead: a walk that finds a few hundred looks at thousands of rows all over
+//! the memory. What it would have found is among the nearest then, without exception.
+//!
 //! Neighbours are chosen among the nearest by relaxed pruning (Subramanya et al. 2019, DiskANN, algorithm 2): a candidate
 //! is left out if a chosen one is nearer to it than the row is, by a factor. All distances are those of codes.
 
@@ -38,7 +41,7 @@ impl Settings {
         let inner = metric == super::Metric::Dot;
         Self {
             degree: if inner { 64 } else { 32 },
-            build_effort: if inner { 200 } else { 128 },
+            build_effort: 128,
             alpha: if inner { 1.5 } else { 1.1 },
             entries: 256,
             least_rows: 4096,
@@ -72,6 +75,10 @@ impl Settings {
 
 /// Rows that a thread takes at a time.
 const SHARE: usize = 64;
+/// What a link costs that a walk of many candidates follows, in rows that are scored in their turn.
+const BY_LINK: usize = 4;
+/// Scores that say where the bar of a scan is.
+const SAMPLE: usize = 1024;
 
 /// The links of all rows, shape `[rows, degree]`, from their codes (those of squared distances).
 pub(super) fn link(codes: &[u8], stride: usize, dim: usize, settings: &Settings) -> Vec<u32> {
@@ -104,9 +111,13 @@ fn neighbours(graph: &Graph<'_>, new: &mut [u32], dim: usize, settings: &Setting
             for (at, links) in links.chunks_exact_mut(degree).enumerate() {
                 let row = (first + share * SHARE + at) as u32;
                 walker.query.set_row(graph.code(row));
-                graph.walk(&mut walker, settings.build_effort);
-                chooser.candidates.clear();
-                chooser.candidates.extend(walker.pool.found());
+                if first < settings.build_effort * degree * BY_LINK {
+                    scan(graph, &mut walker, settings.build_effort, &mut chooser.candidates);
+                } else {
+                    graph.walk(&mut walker, settings.build_effort);
+                    chooser.candidates.clear();
+                    chooser.candidates.extend(walker.pool.found());
+                }
                 chooser.choose(graph, degree, settings.alpha);
                 for (link, &chosen) in links.iter_mut().zip(&chooser.chosen) {
                     *link = chosen;
@@ -117,6 +128,38 @@ fn neighbours(graph: &Graph<'_>, new: &mut [u32], dim: usize, settings: &Setting
         lock(&back).append(&mut own);
     });
     back.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The rows of the graph that are nearest to the walker's query, at most `count`, the nearest first, by scoring all.
+fn scan(graph: &Graph<'_>, walker: &mut Walker, count: usize, found: &mut Vec<(f32, u32)>) {
+    let rows = graph.rows();
+    let Walker { query, scores, .. } = walker;
+    scores.resize(scores.len().max(rows), 0.0);
+    let scores = &mut scores[..rows];
+    query.score_from(graph.codes, 0, scores);
+    found.clear();
+    if rows > 4 * SAMPLE {
+        // Nearly all rows are farther than a bar that a sample of them is compared with; with room for chance.
+        let mut sample: Vec<f32> = scores.iter().step_by(rows / SAMPLE).copied().collect();
+        let at = (2 * count * sample.len() / rows + 16).min(sample.len() - 1);
+        let bar = *sample.select_nth_unstable_by(at, f32::total_cmp).1;
+        for (part, scores) in scores.chunks(16).enumerate() {
+            if scores.iter().fold(false, |below, &score| below | (score < bar)) {
+                let numbered = scores.iter().copied().zip(part as u32 * 16..);
+                found.extend(numbered.filter(|&(score, _)| score < bar));
+            }
+        }
+    }
+    if found.len() < count {
+        found.clear();
+        found.extend(scores.iter().copied().zip(0..));
+    }
+    let nearer = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+    if found.len() > count {
+        found.select_nth_unstable_by(count, nearer);
+        found.truncate(count);
+    }
+    found.sort_unstable_by(nearer);
 }
 
 /// The new links of the rows that were chosen (sorted): each the row's number, then its links.
@@ -200,4 +243,37 @@ pub(super) fn on_threads(threads: usize, work: impl Fn() + Sync) {
         }
         work();
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use vecinity_kernel::codes::{encode, stride};
+
+    #[test]
+    fn a_scan_finds_the_nearest_of_the_rows_before() {
+        let (dim, mut rng) = (16, Rng::new(3, 0));
+        let stride = stride(dim);
+        for (rows, count) in [(1, 8), (7, 8), (300, 20), (9000, 200)] {
+            // One row behind those of the graph, which is asked for; a tenth of the rows are the same.
+            let mut codes = vec![0; (rows + 1) * stride];
+            for (at, code) in codes.chunks_exact_mut(stride).enumerate() {
+                let values: Vec<f32> = (0..dim).map(|_| if at % 10 == 0 { 0.5 } else { rng.f32() - 0.5 }).collect();
+                let square = values.iter().map(|value| value * value).sum();
+                encode(&values, -2.0, square, code);
+            }
+            let links = vec![0; rows];
+            let graph = Graph { codes: &codes, stride, links: &links, degree: 1, entries: 1 };
+            let (mut walker, mut found) = (Walker::new(dim), vec![(0.0, 99)]);
+            walker.query.set_row(graph.code(rows as u32));
+            scan(&graph, &mut walker, count, &mut found);
+            let mut scores = vec![0.0; rows];
+            walker.query.score(&codes, &(0..rows as u32).collect::<Vec<_>>(), &mut scores);
+            let mut expected: Vec<(f32, u32)> = scores.into_iter().zip(0..).collect();
+            expected.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            expected.truncate(count);
+            assert_eq!(found, expected, "{rows} rows");
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub(super) struct Build {
     /// Links of a row [default: 32; 64 for dot].
     #[arg(long, value_name = "N")]
     degree: Option<usize>,
-    /// Candidates that a row chooses its links among [default: 128; 200 for dot].
+    /// Candidates that a row chooses its links among [default: 128].
     #[arg(long, value_name = "N")]
     build_effort: Option<usize>,
     /// Seed of the order in which vectors are put in.
