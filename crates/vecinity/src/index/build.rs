@@ -85,6 +85,8 @@ pub(super) fn link(codes: &[u8], stride: usize, dim: usize, settings: &Settings)
     let (rows, degree) = (codes.len() / stride, settings.degree);
     let mut links: Vec<u32> = (0..rows as u32).flat_map(|row| std::iter::repeat_n(row, degree)).collect();
     let most = (rows / 50).max(256);
+    // Whether the links of a row were chosen together, so that none stands for another one.
+    let mut settled = vec![false; rows];
     let mut done = 1;
     while done < rows {
         let batch = done.min(most).min(rows - done);
@@ -92,8 +94,11 @@ pub(super) fn link(codes: &[u8], stride: usize, dim: usize, settings: &Settings)
         let graph = Graph { codes, stride, links: old, degree, entries: settings.entries };
         let mut back = neighbours(&graph, &mut new[..batch * degree], dim, settings);
         back.sort_unstable();
-        for row in linked_back(&graph, &back, dim, settings) {
-            links[row[0] as usize * degree..][..degree].copy_from_slice(&row[1..]);
+        let changed = linked_back(&graph, &back, &settled, dim, settings);
+        settled[done..done + batch].fill(true);
+        for (row, whole, new) in changed {
+            links[row as usize * degree..][..degree].copy_from_slice(&new);
+            settled[row as usize] = whole;
         }
         done += batch;
     }
@@ -107,17 +112,21 @@ fn neighbours(graph: &Graph<'_>, new: &mut [u32], dim: usize, settings: &Setting
     let shares = Mutex::new(new.chunks_mut(SHARE * degree).enumerate());
     on_threads(settings.threads, || {
         let (mut walker, mut chooser, mut own) = (Walker::new(dim), Chooser::new(dim), Vec::new());
+        let mut nearest = Vec::new();
         while let Some((share, links)) = next(&shares) {
             for (at, links) in links.chunks_exact_mut(degree).enumerate() {
                 let row = (first + share * SHARE + at) as u32;
                 walker.query.set_row(graph.code(row));
                 if first < settings.build_effort * degree * BY_LINK {
-                    scan(graph, &mut walker, settings.build_effort, &mut chooser.candidates);
+                    scan(graph, &mut walker, settings.build_effort, &mut nearest);
                 } else {
                     graph.walk(&mut walker, settings.build_effort);
-                    chooser.candidates.clear();
-                    chooser.candidates.extend(walker.pool.found());
+                    nearest.clear();
+                    nearest.extend(walker.pool.found());
                 }
+                let candidate = |&(distance, row): &(f32, u32)| Candidate { distance, row, settled: false };
+                chooser.candidates.clear();
+                chooser.candidates.extend(nearest.iter().map(candidate));
                 chooser.choose(graph, degree, settings.alpha);
                 for (link, &chosen) in links.iter_mut().zip(&chooser.chosen) {
                     *link = chosen;
@@ -162,8 +171,14 @@ fn scan(graph: &Graph<'_>, walker: &mut Walker, count: usize, found: &mut Vec<(f
     found.sort_unstable_by(nearer);
 }
 
-/// The new links of the rows that were chosen (sorted): each the row's number, then its links.
-fn linked_back(graph: &Graph<'_>, back: &[(u32, u32)], dim: usize, settings: &Settings) -> Vec<Vec<u32>> {
+/// The new links of the rows that were chosen (sorted): each the row's number, whether they were chosen together, and the links.
+fn linked_back(
+    graph: &Graph<'_>,
+    back: &[(u32, u32)],
+    settled: &[bool],
+    dim: usize,
+    settings: &Settings,
+) -> Vec<(u32, bool, Vec<u32>)> {
     let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
     let shares = Mutex::new(groups.chunks(SHARE));
     let changed = Mutex::new(Vec::with_capacity(groups.len()));
@@ -174,18 +189,28 @@ fn linked_back(graph: &Graph<'_>, back: &[(u32, u32)], dim: usize, settings: &Se
                 let row = group[0].0;
                 walker.ids.clear();
                 walker.ids.extend(graph.links(row));
+                // What was chosen together is not compared again.
+                let old = if settled[row as usize] { walker.ids.len() } else { 0 };
                 walker.ids.extend(group.iter().map(|&(_, from)| from));
-                if walker.ids.len() > graph.degree {
+                let full = walker.ids.len() > graph.degree;
+                if full {
                     walker.query.set_row(graph.code(row));
                     walker.score(graph.codes);
+                    let scored = walker.scores.iter().zip(&walker.ids).enumerate();
                     chooser.candidates.clear();
-                    chooser.candidates.extend(walker.scores.iter().copied().zip(walker.ids.iter().copied()));
-                    chooser.candidates.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                    chooser.candidates.extend(scored.map(|(at, (&distance, &row))| Candidate {
+                        distance,
+                        row,
+                        settled: at < old,
+                    }));
+                    chooser
+                        .candidates
+                        .sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row)));
                     chooser.choose(graph, graph.degree, settings.alpha);
                     walker.ids.clone_from(&chooser.chosen);
                 }
                 walker.ids.resize(graph.degree, row);
-                own.push(std::iter::once(row).chain(walker.ids.iter().copied()).collect());
+                own.push((row, full, walker.ids.clone()));
             }
         }
         lock(&changed).append(&mut own);
@@ -193,10 +218,19 @@ fn linked_back(graph: &Graph<'_>, back: &[(u32, u32)], dim: usize, settings: &Se
     changed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// A row that may become a neighbour.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    distance: f32,
+    row: u32,
+    /// It and all others that are settled were chosen together before: none of them stands for another one.
+    settled: bool,
+}
+
 /// Chooses neighbours among candidates.
 struct Chooser {
-    /// Distances to the row and rows, the nearest first.
-    candidates: Vec<(f32, u32)>,
+    /// The nearest first.
+    candidates: Vec<Candidate>,
     chosen: Vec<u32>,
     query: Query,
     ids: Vec<u32>,
@@ -209,19 +243,26 @@ impl Chooser {
         Self { candidates: Vec::new(), chosen: Vec::new(), query, ids: Vec::new(), distances: Vec::new() }
     }
 
-    /// Chooses at most `limit` of the candidates. A chosen one is compared at once with all that are left behind it.
+    /// Chooses at most `limit` of the candidates. A chosen one is compared at once with all that are left behind it, but for
+    /// those that it was compared with before.
     fn choose(&mut self, graph: &Graph<'_>, limit: usize, alpha: f32) {
         self.chosen.clear();
         while self.chosen.len() < limit && !self.candidates.is_empty() {
-            let (_, nearest) = self.candidates.remove(0);
-            self.chosen.push(nearest);
-            self.query.set_row(graph.code(nearest));
+            let nearest = self.candidates.remove(0);
+            self.chosen.push(nearest.row);
+            let known = |candidate: &Candidate| nearest.settled && candidate.settled;
             self.ids.clear();
-            self.ids.extend(self.candidates.iter().map(|candidate| candidate.1));
+            self.ids.extend(self.candidates.iter().filter(|other| !known(other)).map(|other| other.row));
+            if self.ids.is_empty() {
+                continue;
+            }
+            self.query.set_row(graph.code(nearest.row));
             self.distances.resize(self.ids.len(), 0.0);
             self.query.score(graph.codes, &self.ids, &mut self.distances);
             let mut distances = self.distances.iter();
-            self.candidates.retain(|&(own, _)| distances.next().is_none_or(|&between| alpha * between >= own));
+            self.candidates.retain(|other| {
+                known(other) || distances.next().is_none_or(|&between| alpha * between >= other.distance)
+            });
         }
     }
 }
@@ -275,5 +316,45 @@ mod tests {
             expected.truncate(count);
             assert_eq!(found, expected, "{rows} rows");
         }
+    }
+
+    #[test]
+    fn what_was_chosen_together_need_not_be_compared_again() {
+        let (dim, rows, mut rng) = (16, 300u32, Rng::new(4, 0));
+        let stride = stride(dim);
+        let mut codes = vec![0; rows as usize * stride];
+        for code in codes.chunks_exact_mut(stride) {
+            let values: Vec<f32> = (0..dim).map(|_| rng.f32() - 0.5).collect();
+            encode(&values, -2.0, values.iter().map(|value| value * value).sum(), code);
+        }
+        let graph = Graph { codes: &codes, stride, links: &[], degree: 1, entries: 1 };
+        let mut query = Query::new(dim);
+        let mut chooser = Chooser::new(dim);
+        let mut choose = |row: u32, among: &[(u32, bool)], limit: usize| {
+            let ids: Vec<u32> = among.iter().map(|&(id, _)| id).collect();
+            let mut distances = vec![0.0; ids.len()];
+            query.set_row(graph.code(row));
+            query.score(&codes, &ids, &mut distances);
+            let scored = distances.into_iter().zip(among);
+            chooser.candidates =
+                scored.map(|(distance, &(row, settled))| Candidate { distance, row, settled }).collect();
+            chooser.candidates.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row)));
+            chooser.choose(&graph, limit, 1.2);
+            chooser.chosen.clone()
+        };
+        let mut pruned = 0;
+        for row in 0..20 {
+            let first: Vec<(u32, bool)> = (20..150).map(|id| (id, false)).collect();
+            let old = choose(row, &first, 12);
+            for new in [150..153, 153..300] {
+                let with = |settled: bool| -> Vec<(u32, bool)> {
+                    old.iter().map(|&id| (id, settled)).chain(new.clone().map(|id| (id, false))).collect()
+                };
+                let chosen = choose(row, &with(false), 12);
+                assert_eq!(choose(row, &with(true), 12), chosen);
+                pruned += old.iter().filter(|id| !chosen.contains(id)).count();
+            }
+        }
+        assert!(pruned > 20, "new rows have to replace old ones for this to say anything");
     }
 }
