@@ -155,8 +155,9 @@ impl Pools {
     /// A gradient of the weights, all zero.
     #[must_use]
     pub fn gradient(&self) -> Weighting {
-        let pools = self.len();
-        Weighting { values: vec![0.0; pools * (self.places * (self.places + 1) / 2)], pools }
+        let mut gradient = Weighting::default();
+        self.clear(&mut gradient);
+        gradient
     }
 
     /// Makes `weighting` a gradient of the weights, all zero, in the memory it has.

@@ -27,9 +27,13 @@ impl<T> InTurn<T> {
 
     /// Begins again with the first group; returns the sum as it is.
     pub fn begin(&mut self) -> &mut T {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        state.0 = 0;
-        &mut state.1
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).0 = 0;
+        self.get_mut()
+    }
+
+    /// The sum, between two rounds of groups.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.state.get_mut().unwrap_or_else(PoisonError::into_inner).1
     }
 
     /// The sum.
@@ -154,7 +158,7 @@ mod tests {
         for round in 1..4 {
             sum.begin();
             in_groups(vec![1; 5], &mut [0; 2], |turn, task, _| turn.add(&sum, |sum| *sum += task));
-            assert_eq!(*sum.begin(), 5 * round);
+            assert_eq!(*sum.get_mut(), 5 * round);
         }
     }
 }

@@ -483,12 +483,12 @@ impl<'a> Run<'a> {
     fn update(&mut self, output: OutputGradient, history: &RowGradient, known: &RowGradient) {
         let Self { network, optimizer, tower, d_parts, .. } = self;
         let weighting = network.pools.weighting();
-        let logits = network.pools.logit_gradient(&weighting, tower.weighting.begin());
+        let logits = network.pools.logit_gradient(&weighting, tower.weighting.get_mut());
         let mut scale = 1.0;
         if self.config.clip > 0.0 {
             let mut runs: Vec<&[f32]> = vec![&logits, &known.values, d_parts];
             runs.extend(tower.layers.iter_mut().flat_map(|layer| {
-                let layer = &*layer.begin();
+                let layer = &*layer.get_mut();
                 [&layer.weights[..], &layer.bias]
             }));
             match &output {

@@ -451,7 +451,7 @@ impl Network {
         scale: f32,
     ) {
         for (layer, gradient) in self.layers.iter_mut().zip(&mut gradient.layers) {
-            layer.step(optimizer, gradient.begin(), scale);
+            layer.step(optimizer, gradient.get_mut(), scale);
         }
         self.pools.step(optimizer, logits, scale);
     }

@@ -210,8 +210,13 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
             d_input.iter_mut().zip(&d_output).for_each(|(sum, part)| *sum += part);
         }
         let d_bias = run.d_offsets.clone();
-        let d_layers: Vec<Vec<f32>> =
-            run.tower.layers.iter_mut().map(InTurn::begin).flat_map(|l| [l.weights.clone(), l.bias.clone()]).collect();
+        let d_layers: Vec<Vec<f32>> = run
+            .tower
+            .layers
+            .iter_mut()
+            .map(InTurn::get_mut)
+            .flat_map(|l| [l.weights.clone(), l.bias.clone()])
+            .collect();
         let mut check = |name: &str, gradient: &[f32], at: usize, change: &dyn Fn(&mut Network, f32)| {
             change(&mut run.network, 0.004);
             let up = loss(&mut run);
