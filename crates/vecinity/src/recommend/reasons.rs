@@ -5,7 +5,6 @@
 //! user vector is no sum: there a share is what the score loses without the item, which is only about its part.
 
 use super::recommender::{Asked, Recommender};
-use super::sums::Sums;
 use crate::TokenId;
 use crate::ask::Want;
 use crate::error::{Error, Result};
@@ -82,7 +81,7 @@ impl Recommender {
         let found = self.top(&[user], want, style.diversity, 1).pop().unwrap_or_default();
         let asked = style.explain.then(|| {
             let vector = self.user_vector(&user);
-            let asked = self.prepare(&user, &vector, &mut Sums::new(self.len()));
+            let asked = self.prepare(&user, &vector);
             let vectors = self.parts_of(&asked, user, &vector);
             (asked, vectors)
         });
@@ -201,7 +200,7 @@ mod tests {
                 // The part of the newest item, from the definition: a third of its weights is 1 / 1.75, of two 1 / 2.
                 let newest = found.reasons.iter().find(|r| r.item == Some(TokenId(27))).unwrap().share;
                 let part = newest * (scores[found.item.row()] - mean);
-                let asked = model.prepare(&history, &model.user_vector(&history[..]), &mut Sums::new(30));
+                let asked = model.prepare(&history, &model.user_vector(&history[..]));
                 let dots: Vec<f32> =
                     (0..30).map(|i| dot(model.vectors.from.row(27), model.vectors.to.row(i))).collect();
                 let lift = dots[found.item.row()] - dots.iter().sum::<f32>() / 30.0;

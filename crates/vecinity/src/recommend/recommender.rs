@@ -7,7 +7,7 @@
 
 use super::moments::{Moments, spread};
 use super::recipe::{Pair, Recipe};
-use super::sums::Sums;
+use super::sums::{Spare, Sums};
 use super::turned::Turned;
 use crate::TokenId;
 use crate::ask::Want;
@@ -34,6 +34,7 @@ struct Tables {
     log_counts: Vec<f32>,
     /// What makes user vectors, if they are no sums of rows.
     tower: Option<Tower>,
+    spare: Spare,
 }
 
 /// The matrices as a recipe asks them.
@@ -243,8 +244,8 @@ impl Recommender {
         }
     }
 
-    /// Makes the history of an asker ready; `user` is their vector, and `sums` working space for all items.
-    pub(super) fn prepare<A: Asker + ?Sized>(&self, asker: &A, user: &[f32], sums: &mut Sums) -> Asked {
+    /// Makes the history of an asker ready; `user` is their vector.
+    pub(super) fn prepare<A: Asker + ?Sized>(&self, asker: &A, user: &[f32]) -> Asked {
         let items = Self::weighted(self.recipe.memory, asker);
         let mut asked = Asked { items, factor: 1.0, parts: Vec::new(), added: Vec::new() };
         if self.recipe.blend.is_empty() || asker.history().is_empty() {
@@ -252,6 +253,12 @@ impl Recommender {
         }
         let share = self.recipe.share_of_vectors();
         asked.factor = if share > 0.0 { share / self.spread(user) } else { 0.0 };
+        self.tables.spare.with(self.len(), |sums| self.ask_tables(asker, &mut asked, sums));
+        asked
+    }
+
+    /// What the tables of the blend say about a history.
+    fn ask_tables<A: Asker + ?Sized>(&self, asker: &A, asked: &mut Asked, sums: &mut Sums) {
         let mut all = Vec::new();
         for (blend, table) in self.recipe.blend.iter().zip(&self.tables_blended) {
             let items = Self::weighted(blend.memory, asker);
@@ -267,7 +274,6 @@ impl Recommender {
             sums.add_pairs(factor, &found);
         }
         asked.added = sums.take();
-        asked
     }
 
     /// Writes the scores of the items `rows` for each history, shape `[asked.len(), rows.len()]`.
@@ -311,18 +317,18 @@ impl Recommender {
     /// # Panics
     /// If `scores` has another shape or a row does not exist.
     pub fn score<A: Asker>(&self, askers: &[A], scores: &mut [f32]) {
-        let (mut users, mut sums) = (Vec::new(), Sums::new(self.len()));
-        let asked = self.prepare_all(askers, &mut users, &mut sums);
+        let mut users = Vec::new();
+        let asked = self.prepare_all(askers, &mut users);
         self.fill(&asked, &users, 0..self.len(), scores);
     }
 
-    fn prepare_all<A: Asker>(&self, askers: &[A], users: &mut Vec<f32>, sums: &mut Sums) -> Vec<Asked> {
+    fn prepare_all<A: Asker>(&self, askers: &[A], users: &mut Vec<f32>) -> Vec<Asked> {
         let dim = self.vectors.to.dim();
         users.clear();
         users.resize(askers.len() * dim, 0.0);
         self.user_vectors(askers, users);
         let each = askers.iter().zip(users.chunks_exact(dim.max(1)));
-        each.map(|(asker, user)| self.prepare(asker, user, sums)).collect()
+        each.map(|(asker, user)| self.prepare(asker, user)).collect()
     }
 
     /// The best items for each user, the best first, equal scores by row.
@@ -344,11 +350,11 @@ impl Recommender {
         let next = AtomicUsize::new(0);
         let answers = Mutex::new(vec![Vec::new(); askers.len()]);
         let work = || {
-            let (mut scores, mut users, mut sums) = (vec![0.0; block * BLOCK], Vec::new(), Sums::new(self.len()));
+            let (mut scores, mut users) = (vec![0.0; block * BLOCK], Vec::new());
             loop {
                 let first = next.fetch_add(block, Ordering::Relaxed);
                 let Some(askers) = askers.get(first..askers.len().min(first + block)) else { break };
-                let asked = self.prepare_all(askers, &mut users, &mut sums);
+                let asked = self.prepare_all(askers, &mut users);
                 let mut found = match &self.index {
                     Some(index) => self.each_by_index(index, askers, &asked, &users, &mut scores, wanted),
                     None => self.best(askers, &asked, &users, &mut scores, wanted),
@@ -427,7 +433,7 @@ impl Recommender {
 impl Tables {
     fn new(vocab: &Vocab, input: Matrix, output: Matrix, tower: Option<Tower>) -> Self {
         let log_counts = vocab.counts().iter().map(|&count| (count as f32 + 1.0).ln()).collect();
-        Self { input, output, log_counts, tower }
+        Self { input, output, log_counts, tower, spare: Spare::default() }
     }
 }
 
