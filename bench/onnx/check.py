@@ -23,7 +23,8 @@ EVENTS = Path(os.environ.get("VECINITY_SHARED", ROOT.parent / "shared")) / "data
 WIDEST = 1e-4
 SHAPES = {
     "default": [],
-    "all pools, two layers": ["--mean", "--last", "--hidden", "128,64", "--history", "50"],
+    "all pools, two layers": ["--mean", "--last", "--hidden", "128,64", "--history", "20", "--dim", "20"],
+    "weights by place alone": ["--attention", "false"],
     "cosine": ["--temperature", "0.1"],
     "two vectors an item": ["--tied", "false"],
     "linear, the paper's mean": ["--pools", "0", "--mean", "--hidden", "none"],

@@ -180,9 +180,8 @@ fn describe_model(config: &Config) -> String {
             format!("sets, every pair, {} negatives (exponent {}), {common}", m.negatives, m.noise_exponent)
         }
         ModelConfig::Youtube(m) => format!(
-            "network: {} pools of the last {} items{}, hidden layers {:?}, dim {}, {} epochs of steps of {}, rate {}, seed {}",
-            m.pools + usize::from(m.mean) + usize::from(m.last),
-            m.history,
+            "network: {}{}, hidden layers {:?}, dim {}, {} epochs of steps of {}, rate {}, seed {}",
+            m.pooling(),
             beside(m),
             m.hidden,
             train.dim,
@@ -242,7 +241,8 @@ fn seconds(config: &Config, vocab: &Vocab, sequences: usize) -> f64 {
             let candidates =
                 if m.loss_for(vocab.len()) == LossKind::Full { vocab.len() } else { m.negatives + m.batch };
             let widths: usize = m.hidden.iter().sum();
-            (candidates + widths * (m.pools + 1)) as f64
+            let asked = if m.attends() { m.pools * config.train.dim } else { 0 };
+            (candidates + widths * (m.pools + 1) + asked) as f64
         }
     };
     kept * pairs * 6.0 * config.train.dim as f64 * f64::from(config.train.epochs) / 30e9 / config.train.threads as f64

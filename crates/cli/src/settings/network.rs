@@ -10,12 +10,15 @@ use vecinity::run::{Fields, Given, parse_widths};
 #[derive(Debug, Args, Clone, Default)]
 #[command(next_help_heading = "Network (--model youtube)")]
 pub(super) struct Network {
-    /// Items of a history that are looked at, the newest ones [default: 20].
+    /// Items of a history that are looked at, the newest ones [default: 50].
     #[arg(long, value_name = "N")]
     history: Option<usize>,
-    /// Learned weightings of their places; each gives a mean of the history [default: 4].
+    /// Learned weightings of them; each gives a mean of the history [default: 4].
     #[arg(long, value_name = "N")]
     pools: Option<usize>,
+    /// Weightings look at what the items are, not at their places alone: the newest one asks the others [default: true].
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    attention: Option<bool>,
     /// The plain mean of the history as a further pool, as in the paper.
     #[arg(long)]
     mean: bool,
@@ -84,6 +87,7 @@ impl Network {
         let flags = self.clone();
         given.history = flags.history;
         given.pools = flags.pools;
+        given.attention = flags.attention;
         given.mean = flags.mean;
         given.last = flags.last;
         given.hidden = flags.hidden.map(|widths| widths.0);

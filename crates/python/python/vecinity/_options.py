@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
     # Networks.
     history: int
     pools: int
+    attention: bool
     mean: bool
     last: bool
     hidden: Sequence[int] | str

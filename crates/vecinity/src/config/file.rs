@@ -5,6 +5,9 @@ use crate::error::{Error, Place, Result};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
+/// Keys of a network that nobody writes all of by hand.
+const WHOLE: [&str; 6] = ["history", "pools", "words", "tied", "decay", "clip"];
+
 /// A configuration file that says as much as it likes.
 #[derive(Debug, Clone)]
 pub struct File {
@@ -84,6 +87,10 @@ impl File {
                 old.clear();
             }
             old.extend(new.clone());
+            // A whole configuration of a build whose networks had no attention, as it lies in their model folders.
+            if name == "model" && WHOLE.iter().all(|key| new.contains_key(*key)) && !new.contains_key("attention") {
+                old.insert("attention".to_owned(), Value::Boolean(false));
+            }
         }
         whole.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))
     }

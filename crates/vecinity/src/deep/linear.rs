@@ -49,6 +49,18 @@ impl Linear {
         layer
     }
 
+    /// A layer that gives zeros.
+    ///
+    /// * `inputs`, `outputs`: padded.
+    #[must_use]
+    pub fn zeroed(inputs: usize, outputs: usize) -> Self {
+        Self {
+            turned: vec![0.0; inputs * outputs],
+            weights: Parameter::new(vec![0.0; inputs * outputs], outputs, false),
+            bias: Parameter::new(vec![0.0; outputs], outputs, true),
+        }
+    }
+
     /// A layer that is not learned any more: weights of shape `[inputs, bias.len()]`, both padded.
     #[must_use]
     pub fn fixed(weights: Vec<f32>, bias: Vec<f32>) -> Self {

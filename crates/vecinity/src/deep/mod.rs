@@ -7,7 +7,7 @@
 //! | `optimizer` | Adam and Adagrad, dense and row by row; rows that are left out catch up exactly |
 //! | `linear` | a dense layer, ReLU |
 //! | `activation` | what a hidden layer does to its sums |
-//! | `pools` | weighted means of the rows of a history, with learned weights by place |
+//! | `pools` | weighted means of the rows of a history, with learned weights by place, or by what the rows are |
 //! | `dropout` | masks |
 //! | `unit` | rows scaled to one length |
 //! | `softmax` | cross entropy over all items or over sampled ones, tile by tile |
@@ -43,7 +43,7 @@ pub use gbce::{Gbce, beta};
 pub use linear::{Linear, LinearGradient, relu, relu_backward};
 pub use optimizer::{Method, Optimizer};
 pub use parameter::Parameter;
-pub use pools::{Pools, Weighting};
+pub use pools::{Asks, Pooling, Pools, Rows, Weighting};
 pub use rows::{RowGradient, sum_rows};
 pub use schedule::{Decay, Schedule};
 pub use softmax::{CandidateSums, Candidates, Gradients, Softmax, mark_hits};

@@ -157,6 +157,7 @@ fn train(problem: &Problem, budget: &Budget, (activation, rate, seed): (Activati
         activation,
         history: HISTORY,
         pools: POOLS,
+        attention: false,
         hidden: vec![HIDDEN],
         residual: false,
         dropout: 0.0,

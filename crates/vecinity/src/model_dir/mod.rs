@@ -7,7 +7,7 @@
 //!   config.toml          the settings of the run: vecinity train --config shop.model/config.toml
 //!   vocab.safetensors    `bytes` U8, `ends` U64 [n], `counts` U64 [n]: token r is bytes[ends[r-1]..ends[r]]
 //!   vectors.safetensors  `input` F32 [n, dim], `output` F32 [n, dim] (hierarchical softmax: `nodes` [n-1, dim])
-//!   tower.safetensors    the network that makes user vectors (`pools`, `layer0.weight`, `layer0.bias`, ...), if it has one
+//!   tower.safetensors    the network that makes user vectors (`pools`, `asks.weight`, `layer0.weight`, ...), if it has one
 //!   parts.safetensors    what makes vectors of new items: `values` F32 [rows, dim], `weights` F32 [1, fields], if it learned that
 //!   features.json        what it reads beside histories, or of the items: columns with their values, if it reads any
 //!   recipe.json          how it is asked for recommendations, chosen by validation

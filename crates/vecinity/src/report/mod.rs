@@ -208,9 +208,8 @@ fn facts(page: &mut Page, subject: &Subject<'_>) {
                 format!("sets, every pair, {} negatives (exponent {})", model.negatives, model.noise_exponent)
             }
             ModelConfig::Youtube(model) => format!(
-                "network: {} pools of the last {} items, hidden layers {:?}, {} loss",
-                model.pools,
-                model.history,
+                "network: {}, hidden layers {:?}, {} loss",
+                model.pooling(),
                 model.hidden,
                 model.loss_for(subject.vocab.len()).name()
             ),

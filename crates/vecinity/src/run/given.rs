@@ -138,6 +138,7 @@ pub struct Given {
 
     pub history: Option<usize>,
     pub pools: Option<usize>,
+    pub attention: Option<bool>,
     pub mean: bool,
     pub last: bool,
     #[serde(deserialize_with = "widths")]
@@ -276,6 +277,7 @@ impl Given {
         let all = [
             ("history", self.history.is_some()),
             ("pools", self.pools.is_some()),
+            ("attention", self.attention.is_some()),
             ("hidden", self.hidden.is_some()),
             ("activation", self.activation.is_some()),
             ("dropout", self.dropout.is_some()),

@@ -368,6 +368,7 @@ impl Given {
         set(&mut model.noise_exponent, self.noise_exponent.as_ref());
         set(&mut model.history, self.history.as_ref());
         set(&mut model.pools, self.pools.as_ref());
+        set(&mut model.attention, self.attention.as_ref());
         set(&mut model.hidden, self.hidden.as_ref());
         set(&mut model.activation, self.activation.as_ref());
         set(&mut model.dropout, self.dropout.as_ref());

@@ -274,11 +274,12 @@ fn usual_of(config: &Config) -> Vec<Wanted> {
         usual.extend([
             ("epochs", "6,12,24"),
             ("learning_rate", "0.0005,0.001,0.002,0.004"),
-            ("history", "10,20,50"),
+            ("history", "20,50,100"),
             ("pools", "2,4,8"),
             ("dropout", "0,0.1,0.2,0.4"),
             ("weight_decay", "0,0.01,0.1"),
             ("batch", "256,512,1024"),
+            ("attention", "false,true"),
             ("tied", "false,true"),
         ]);
         return usual.into_iter().map(owned).collect();

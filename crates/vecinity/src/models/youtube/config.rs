@@ -2,7 +2,7 @@
 
 use super::Feature;
 use crate::deep::{Activation, Decay, Method};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::train::Settings;
 
 /// Items below which the default loss goes over all of them.
@@ -49,6 +49,8 @@ pub struct Config {
     pub history: usize,
     /// Learned weightings over them, 0 to 64.
     pub pools: usize,
+    /// The learned weightings also depend on what the items are: the newest one asks the others.
+    pub attention: bool,
     /// Their plain mean, as in the paper, as a further pool.
     pub mean: bool,
     /// The newest item alone, as a further pool.
@@ -108,8 +110,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            history: 20,
+            history: 50,
             pools: 4,
+            attention: true,
             mean: false,
             last: false,
             residual: true,
@@ -206,6 +209,20 @@ impl Config {
             return Err(Error::setting("weight_decay", self.weight_decay, "0 (off) to below 1 / learning_rate"));
         }
         Ok(())
+    }
+
+    /// Whether there are pools that attend: learned ones.
+    #[must_use]
+    pub fn attends(&self) -> bool {
+        self.attention && self.pools > 0
+    }
+
+    /// The pools in words.
+    #[must_use]
+    pub fn pooling(&self) -> String {
+        let pools = self.pools + usize::from(self.mean) + usize::from(self.last);
+        let attention = if self.attends() { " with attention" } else { "" };
+        format!("{}{attention} over the last {}", counted(pools as u64, "pool"), counted(self.history as u64, "item"))
     }
 
     /// The loss for a catalogue of `items`.

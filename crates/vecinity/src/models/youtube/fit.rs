@@ -473,7 +473,7 @@ impl<'a> Run<'a> {
             let of_group =
                 losses.group(proposal, &trace.users, candidates, &comparison.ids, task.own, weight, &sums, turn);
             let d_users = &mut losses.d_users;
-            network.backward(&weighting, masks, trace, d_users, (tower, turn), task.d_rows, task.d_known);
+            network.backward(masks, trace, d_users, (tower, turn), task.d_rows, task.d_known);
             turn.add(&loss, |loss| *loss += of_group);
         });
         loss.into_inner()
@@ -482,12 +482,10 @@ impl<'a> Run<'a> {
     /// Clips and makes the step.
     fn update(&mut self, output: OutputGradient, history: &RowGradient, known: &RowGradient) {
         let Self { network, optimizer, tower, d_parts, .. } = self;
-        let weighting = network.pools.weighting();
-        let logits = network.pools.logit_gradient(&weighting, tower.weighting.get_mut());
         let mut scale = 1.0;
         if self.config.clip > 0.0 {
-            let mut runs: Vec<&[f32]> = vec![&logits, &known.values, d_parts];
-            runs.extend(tower.layers.iter_mut().flat_map(|layer| {
+            let mut runs: Vec<&[f32]> = vec![tower.logits.get_mut(), &known.values, d_parts];
+            runs.extend(tower.layers.iter_mut().chain(&mut tower.asks).flat_map(|layer| {
                 let layer = &*layer.get_mut();
                 [&layer.weights[..], &layer.bias]
             }));
@@ -501,7 +499,7 @@ impl<'a> Run<'a> {
             let norm = runs.iter().map(|run| f64::from(vecinity_kernel::vector::dot(run, run))).sum::<f64>().sqrt();
             scale = (f64::from(self.config.clip) / norm.max(1e-30)).min(1.0) as f32;
         }
-        network.step_tower(optimizer, tower, &logits, scale);
+        network.step_tower(optimizer, tower, scale);
         network.step_bias(optimizer, &output, scale);
         optimizer.sparse(&mut network.features, known, scale);
         network.parts.step(optimizer, d_parts, scale);

@@ -19,7 +19,7 @@
 //! | `tower` | from a history to a user vector, which is what serving needs of it |
 //!
 //! The paper takes the mean of the history. **Position-weighted pools** (several learned softmax weightings over the
-//! last places, concatenated) with a **residual** from the pools to the user vector are ours; on ML-1M they are worth
+//! last places, concatenated), their **attention** (weights also hang on what the items are) and a **residual** from the pools to the user vector are ours; on ML-1M they are worth
 //! more than depth or width.
 
 mod config;

@@ -4,8 +4,8 @@ use super::features::{A_NUMBER, Known};
 use super::parts::Parts;
 use super::{Config, Schema};
 use crate::deep::{
-    Activation, InTurn, Linear, LinearGradient, Masks, Optimizer, Parameter, Pools, RowGradient, Turn, Weighting,
-    padded, unit_backward, unit_rows,
+    Activation, InTurn, Linear, LinearGradient, Masks, Optimizer, Parameter, Pooling, Pools, RowGradient, Rows, Turn,
+    Weighting, padded, unit_backward, unit_rows,
 };
 use crate::rng::Rng;
 use vecinity_kernel::{prefetch, vector};
@@ -86,14 +86,16 @@ impl Inputs {
 #[derive(Debug, Default)]
 pub(super) struct TowerGradient {
     pub(super) layers: Vec<InTurn<LinearGradient>>,
-    pub(super) weighting: InTurn<Weighting>,
+    /// Of the pools: by place, shape `[learned, places]`, and of what the newest rows ask.
+    pub(super) logits: InTurn<Vec<f32>>,
+    pub(super) asks: Option<InTurn<LinearGradient>>,
 }
 
 impl TowerGradient {
     /// All zero, before the first group.
     pub(super) fn begin(&mut self) {
-        self.layers.iter_mut().for_each(|layer| layer.begin().clear());
-        self.weighting.begin().clear();
+        self.layers.iter_mut().chain(&mut self.asks).for_each(|layer| layer.begin().clear());
+        self.logits.begin().fill(0.0);
     }
 }
 
@@ -114,7 +116,8 @@ pub(super) struct Trace {
     raw: Vec<f32>,
     factors: Vec<f32>,
     d_activations: [Vec<f32>; 2],
-    d_weighting: Weighting,
+    pooling: Pooling,
+    d_logits: Vec<f32>,
 }
 
 impl Trace {
@@ -136,6 +139,7 @@ impl Network {
         let features = Parameter::normal(schema.rows(), dim, width, DEVIATION, &mut rng);
         let table = Parameter::normal(schema.item_rows(), dim, width, DEVIATION, &mut rng);
         let pools = Pools::new(config.pools, config.mean, config.last, config.history, &mut rng);
+        let pools = if config.attends() { pools.attending(dim) } else { pools };
         let inputs = Inputs::new(pools.len(), schema, dim);
         let used = inputs.used();
         let mut layers: Vec<Linear> = Vec::new();
@@ -198,13 +202,13 @@ impl Network {
 
     /// The same from its parameters.
     ///
-    /// * `input`: shape `[items + 1, padded(inputs.dim)]`; `features`: as wide; `logits`: those of the pools.
+    /// * `input`: shape `[items + 1, padded(inputs.dim)]`; `features`: as wide.
     pub(super) fn fixed(
         config: &Config,
         inputs: Inputs,
         input: Vec<f32>,
         features: Vec<f32>,
-        logits: Vec<f32>,
+        pools: Pools,
         layers: Vec<Linear>,
     ) -> Self {
         let width = padded(inputs.dim);
@@ -217,7 +221,7 @@ impl Network {
             parts: Parts::default(),
             features: Parameter::fixed(features, width),
             inputs,
-            pools: Pools::fixed(logits, config.mean, config.last, config.history),
+            pools,
             layers,
             activation: config.activation,
             hidden: config.hidden.clone(),
@@ -233,7 +237,7 @@ impl Network {
         let tables = [&mut self.features, &mut self.parts.table];
         all.extend(tables.into_iter().filter(|table| table.rows() > 0));
         all.extend(&mut self.output);
-        all.extend(self.pools.parameter_mut());
+        all.extend(self.pools.parameters_mut());
         all.extend(self.layers.iter_mut().flat_map(|layer| [&mut layer.weights, &mut layer.bias]));
         all
     }
@@ -241,6 +245,7 @@ impl Network {
     /// Takes over parameters that were changed from outside.
     pub(super) fn turn(&mut self) {
         self.layers.iter_mut().for_each(Linear::turn);
+        self.pools.turn();
     }
 
     /// Own output rows as they are, without [`Parts`], shape `[items, width]`.
@@ -254,7 +259,8 @@ impl Network {
     pub(super) fn gradient(&self) -> TowerGradient {
         TowerGradient {
             layers: self.layers.iter().map(|layer| InTurn::new(layer.gradient())).collect(),
-            weighting: InTurn::new(self.pools.gradient()),
+            logits: InTurn::new(vec![0.0; self.pools.logits().len()]),
+            asks: self.pools.asks().map(|asks| InTurn::new(asks.queries.gradient())),
         }
     }
 
@@ -280,8 +286,7 @@ impl Network {
         trace.known.clear();
         let mut dropout = dropout;
         for ((history, known), first) in histories.zip(first.chunks_exact_mut(inputs)) {
-            let (pooled, beside) = first.split_at_mut(self.inputs.pooled());
-            let start = trace.rows.len();
+            let beside = &mut first[self.inputs.pooled()..];
             // Rows of a large table lie far apart: all are asked for before the first one is awaited.
             history.iter().for_each(|&item| prefetch::slice(self.input.row(item as usize)));
             for &item in history.iter().rev() {
@@ -304,7 +309,6 @@ impl Network {
                 masks.apply(number, &mut trace.rows[at..]);
             }
             trace.ends.push(trace.rows.len());
-            self.pools.forward(weighting, &trace.rows[start..], pooled);
             if beside.is_empty() {
                 continue;
             }
@@ -313,6 +317,8 @@ impl Network {
             self.place(known, mask, beside);
             trace.known.push((number, known.words.len()));
         }
+        let rows = Rows { values: &trace.rows, ends: &trace.ends, dim: width };
+        self.pools.forward(weighting, rows, &mut trace.activations[0], inputs, &mut trace.pooling);
         trace.raw.resize(users * width, 0.0);
         for (number, layer) in self.layers.iter().enumerate() {
             let outputs = layer.shape().1;
@@ -364,13 +370,11 @@ impl Network {
         numbers[..known.numbers.len()].copy_from_slice(known.numbers);
     }
 
-    /// From the gradient of the users that of all layers, of the pools' weights, and of every history's rows
+    /// From the gradient of the users that of all layers, of the pools, and of every history's rows
     /// (`d_rows`, in the order of the histories, each with the newest first) and of what is known of each user (`d_known`, the
     /// categories of each before its words).
-    #[expect(clippy::too_many_arguments, reason = "what was asked, and a gradient of each part")]
     pub(super) fn backward(
         &self,
-        weighting: &Weighting,
         masks: &Masks,
         trace: &mut Trace,
         d_users: &mut [f32],
@@ -403,24 +407,21 @@ impl Network {
                 d_first[..pools * width].chunks_exact_mut(width).for_each(|pool| vector::axpy(share, d_user, pool));
             }
         }
-        let mut d_weighting = std::mem::take(&mut trace.d_weighting);
-        self.pools.clear(&mut d_weighting);
-        let mut start = 0;
-        for (&end, d_first) in trace.ends.iter().zip(d_y.chunks_exact(inputs)) {
-            let d_pooled = &d_first[..pools * width];
-            let (rows, d_rows) = (&trace.rows[start..end], &mut d_rows[start..end]);
-            self.pools.backward(weighting, rows, d_pooled, &mut d_weighting, d_rows);
-            for (d_row, &mask) in d_rows.chunks_exact_mut(width).zip(&trace.masks[start / width..]) {
-                if mask == u32::MAX {
-                    d_row.fill(0.0);
-                    continue;
-                }
-                masks.apply(mask, d_row);
+        let rows = Rows { values: &trace.rows, ends: &trace.ends, dim: width };
+        trace.d_logits.clear();
+        trace.d_logits.resize(self.pools.logits().len(), 0.0);
+        self.pools.backward(rows, &d_y, inputs, &mut trace.pooling, &mut trace.d_logits, d_rows);
+        for (d_row, &mask) in d_rows.chunks_exact_mut(width).zip(&trace.masks) {
+            if mask == u32::MAX {
+                d_row.fill(0.0);
+                continue;
             }
-            start = end;
+            masks.apply(mask, d_row);
         }
-        turn.add(&gradient.weighting, |gradient| gradient.add(&d_weighting));
-        trace.d_weighting = d_weighting;
+        turn.add(&gradient.logits, |gradient| vector::add(&trace.d_logits, gradient));
+        if let Some(gradient) = &gradient.asks {
+            turn.add(gradient, |gradient| self.pools.add_gradient(&trace.pooling, gradient));
+        }
         let mut d_known = d_known.chunks_exact_mut(width);
         for (&(mask, words), d_first) in trace.known.iter().zip(d_y.chunks_exact(inputs)) {
             let mut of = d_first[pools * width..].chunks_exact(width);
@@ -443,17 +444,12 @@ impl Network {
     }
 
     /// A step of the optimiser for the tower.
-    pub(super) fn step_tower(
-        &mut self,
-        optimizer: &Optimizer,
-        gradient: &mut TowerGradient,
-        logits: &[f32],
-        scale: f32,
-    ) {
+    pub(super) fn step_tower(&mut self, optimizer: &Optimizer, gradient: &mut TowerGradient, scale: f32) {
         for (layer, gradient) in self.layers.iter_mut().zip(&mut gradient.layers) {
             layer.step(optimizer, gradient.get_mut(), scale);
         }
-        self.pools.step(optimizer, logits, scale);
+        let asks = gradient.asks.as_mut().map(|asks| &*asks.get_mut());
+        self.pools.step(optimizer, gradient.logits.get_mut(), asks, scale);
     }
 
     /// A step for the biases of all items, or of some.

@@ -164,6 +164,33 @@ fn value(name: &str, elem_type: i32, width: usize) -> ValueInfo {
 }
 
 impl Tower {
+    /// With attention what the newest item asks of the others, added to `by_place`: `logits`. `ask_weight` and `ask_bias` hold what
+    /// products are multiplied with, and zeros for pools that are not learned.
+    fn attention_to_onnx(&self, graph: &mut Graph, pools: usize) {
+        let Some(([weight, bias], scale)) = self.asks() else {
+            graph.node("Identity", &["by_place"], "logits", vec![]);
+            return;
+        };
+        let dim = self.width();
+        for (name, matrix, dims) in
+            [("ask_weight", weight, &[dim, pools * dim][..]), ("ask_bias", bias, &[pools * dim])]
+        {
+            let mut values = Vec::with_capacity(matrix.rows() * pools * dim);
+            for row in matrix.as_slice().chunks_exact(matrix.dim()) {
+                values.extend(row.iter().map(|value| value * scale));
+                values.resize(values.len() + pools * dim - row.len(), 0.0);
+            }
+            graph.floats(name, dims, &values);
+        }
+        graph.integers("queries_shape", &[3], &[-1, pools as i64, dim as i64]);
+        graph.node("Gather", &["rows", "first_place"], "newest", vec![number("axis", 1)]);
+        graph.node("Gemm", &["newest", "ask_weight", "ask_bias"], "queries_flat", vec![]);
+        graph.node("Reshape", &["queries_flat", "queries_shape"], "queries", vec![]);
+        graph.node("Transpose", &["rows"], "rows_turned", vec![numbers("perm", &[0, 2, 1])]);
+        graph.node("MatMul", &["queries", "rows_turned"], "by_row", vec![]);
+        graph.node("Add", &["by_place", "by_row"], "logits", vec![]);
+    }
+
     /// What is known beside the history, joined with the pools to `x0`.
     fn known_to_onnx(&self, graph: &mut Graph) {
         let (schema, dim) = (self.schema(), self.width());
@@ -223,13 +250,14 @@ impl Tower {
         graph.node("Cast", &["is_empty"], "empty", vec![number("to", i64::from(FLOAT))]);
         graph.node("Mul", &["empty", "far"], "empty_far", vec![]);
         graph.node("Unsqueeze", &["empty_far", "axis_1"], "penalty", vec![]);
-        graph.node("Sub", &["places", "penalty"], "logits", vec![]);
+        graph.node("Sub", &["places", "penalty"], "by_place", vec![]);
+        self.attention_to_onnx(&mut graph, pools);
         graph.node("Softmax", &["logits"], "weights", vec![number("axis", 2)]);
         graph.node("MatMul", &["weights", "rows"], "pooled", vec![]);
         graph.node("Reshape", &["pooled", "flat_shape"], "pools_flat", vec![]);
         self.known_to_onnx(&mut graph);
         let parameters = self.parameters();
-        let layers = parameters.iter().filter(|(name, _)| name.ends_with("weight")).count();
+        let layers = parameters.iter().filter(|(name, _)| name.starts_with("layer")).count() / 2;
         for (name, matrix) in parameters.iter().filter(|(name, _)| name.starts_with("layer")) {
             let dims = [matrix.rows(), matrix.dim()];
             graph.floats(name, if name.ends_with("bias") { &dims[1..] } else { &dims }, matrix.as_slice());

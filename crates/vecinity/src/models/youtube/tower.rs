@@ -5,7 +5,7 @@
 
 use super::network::{Inputs, Network, Trace};
 use super::{Config, Context, Known, Schema, Youtube, parts};
-use crate::deep::{Activation, GROUP, LANES, Linear, Parameter, Weighting, padded};
+use crate::deep::{Activation, Asks, GROUP, LANES, Linear, Parameter, Pools, Weighting, padded};
 use crate::embeddings::Matrix;
 use crate::error::{Error, Result};
 use vecinity_kernel::SharedRows;
@@ -180,8 +180,8 @@ impl Tower {
     /// Rows of the items and one of zeros, shape `[items + 1, width()]`; and logits of all pools, those that are not learned
     /// included, shape `[pools, places()]`.
     pub(super) fn served(&self) -> (Vec<f32>, Vec<f32>) {
-        let Network { input, pools, width, .. } = &self.network;
-        let rows = input.values.chunks_exact(*width).flat_map(|row| &row[..self.dim]).copied().collect();
+        let Network { input, pools, .. } = &self.network;
+        let rows = without_padding(&input.values, self.dim);
         let mut logits = pools.logits().to_vec();
         let (mean, last) = pools.fixed_ones();
         if mean {
@@ -191,6 +191,20 @@ impl Tower {
             logits.extend((0..pools.places()).map(|place| if place == 0 { 0.0 } else { -1e9 }));
         }
         (rows, logits)
+    }
+
+    /// With attention what the newest item asks, weights and biases, shapes `[width(), learned * width()]` and
+    /// `[1, learned * width()]`, and what products with it are multiplied with.
+    pub(super) fn asks(&self) -> Option<([Matrix; 2], f32)> {
+        let Asks { queries, scale } = self.network.pools.asks()?;
+        let asked = self.network.pools.learned() * self.dim;
+        let matrix = |rows: usize, values: &[f32]| {
+            let mut values = without_padding(values, self.dim);
+            // Rows of padding lie behind the others.
+            values.truncate(rows * asked);
+            Matrix::new(rows, asked, values)
+        };
+        Some(([matrix(self.dim, &queries.weights.values), matrix(1, &queries.bias.values)], *scale))
     }
 
     /// Rows of categories and words without padding, shape `[schema().rows(), width()]`.
@@ -215,9 +229,10 @@ impl Tower {
         (!rows.is_empty()).then_some(vector)
     }
 
-    /// Its parameters by name, without padding: `pools` [learned, places], `features` [rows of categories and words, dim],
-    /// `item_features` [rows of the parts of items, dim], and for each layer `layer0.weight` [inputs, outputs] and
-    /// `layer0.bias` [1, outputs]. The first layer reads the pools one behind the other.
+    /// Its parameters by name, without padding: `pools` [learned, places], with attention `asks.weight` [dim, learned * dim]
+    /// and `asks.bias` [1, learned * dim], `features` [rows of categories and words, dim], `item_features` [rows of the parts
+    /// of items, dim], and for each layer `layer0.weight` [inputs, outputs] and `layer0.bias` [1, outputs]. The first layer
+    /// reads the pools one behind the other.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Matrix)> {
         let pools = &self.network.pools;
@@ -226,6 +241,8 @@ impl Tower {
             let rows = pools.logits().len() / pools.places();
             all.push(("pools".to_owned(), Matrix::new(rows, pools.places(), pools.logits().to_vec())));
         }
+        let asks = ASKS.into_iter().zip(self.asks().into_iter().flat_map(|(asks, _)| asks));
+        all.extend(asks.map(|(name, matrix)| (name.to_owned(), matrix)));
         if self.network.features.rows() > 0 {
             all.push(("features".to_owned(), self.feature_rows()));
         }
@@ -246,10 +263,11 @@ impl Tower {
     #[must_use]
     pub fn names(config: &Config, schema: &Schema) -> Vec<String> {
         let pools = (config.pools > 0).then(|| "pools".to_owned());
+        let asks = ASKS.into_iter().filter(|_| config.attends()).map(str::to_owned);
         let features = [("features", schema.rows()), ("item_features", schema.item_rows())];
         let features = features.into_iter().filter(|(_, rows)| *rows > 0).map(|(name, _)| name.to_owned());
         let layers = (0..=config.hidden.len()).flat_map(|n| [format!("layer{n}.weight"), format!("layer{n}.bias")]);
-        pools.into_iter().chain(features).chain(layers).collect()
+        pools.into_iter().chain(asks).chain(features).chain(layers).collect()
     }
 
     /// A tower from its parameters, as [`Tower::parameters`] names them, and the input table.
@@ -277,8 +295,17 @@ impl Tower {
             return Err(Error::data("vectors without values", "the model is damaged: train it again"));
         }
         let logits = if config.pools > 0 { of_shape("pools", config.pools, config.history)? } else { Vec::new() };
-        let pools = config.pools + usize::from(config.mean) + usize::from(config.last);
-        let inputs = Inputs::new(pools, &schema, dim);
+        let asks = if config.attends() {
+            let asked = config.pools * dim;
+            let mut weights = with_padding(&of_shape(ASKS[0], dim, asked)?, dim);
+            weights.resize(padded(dim) * config.pools * padded(dim), 0.0);
+            let bias = with_padding(&of_shape(ASKS[1], 1, asked)?, dim);
+            Some(Asks::new(Linear::fixed(weights, bias), dim))
+        } else {
+            None
+        };
+        let pools = Pools::fixed(logits, asks, config.mean, config.last, config.history);
+        let inputs = Inputs::new(pools.len(), &schema, dim);
         let known = if schema.rows() > 0 { of_shape("features", schema.rows(), dim)? } else { Vec::new() };
         let rows = schema.item_rows();
         let parts = Matrix::new(rows, dim, if rows > 0 { of_shape("item_features", rows, dim)? } else { Vec::new() });
@@ -296,11 +323,7 @@ impl Tower {
         for (to, row) in rows.chunks_exact_mut(width).zip(input.as_slice().chunks_exact(input.dim())) {
             to[..dim].copy_from_slice(&row[..dim]);
         }
-        let mut features = vec![0.0; schema.rows() * width];
-        for (to, row) in features.chunks_exact_mut(width).zip(known.chunks_exact(dim)) {
-            to[..dim].copy_from_slice(row);
-        }
-        let network = Network::fixed(config, inputs, rows, features, logits, layers);
+        let network = Network::fixed(config, inputs, rows, with_padding(&known, dim), pools, layers);
         let (unknown, hidden) = (schema.unknown(), config.hidden.clone());
         Ok(Self {
             weighting: network.pools.weighting(),
@@ -315,11 +338,26 @@ impl Tower {
     }
 }
 
+/// The names of the parameters of attention.
+const ASKS: [&str; 2] = ["asks.weight", "asks.bias"];
+
 /// Rows without padding.
 fn squeezed(table: &Parameter, dim: usize) -> Matrix {
-    let width = table.width().max(1);
-    let rows = table.values.chunks_exact(width).flat_map(|row| &row[..dim]).copied().collect();
-    Matrix::new(table.values.len() / width, dim, rows)
+    Matrix::new(table.values.len() / padded(dim), dim, without_padding(&table.values, dim))
+}
+
+/// The first `dim` of every `padded(dim)` values.
+fn without_padding(values: &[f32], dim: usize) -> Vec<f32> {
+    values.chunks_exact(padded(dim)).flat_map(|row| &row[..dim]).copied().collect()
+}
+
+/// Zeros behind every `dim` values up to `padded(dim)`.
+fn with_padding(values: &[f32], dim: usize) -> Vec<f32> {
+    let mut all = vec![0.0; values.len() / dim * padded(dim)];
+    for (to, row) in all.chunks_exact_mut(padded(dim)).zip(values.chunks_exact(dim)) {
+        to[..dim].copy_from_slice(row);
+    }
+    all
 }
 
 /// How the rows of a layer's weights lie: in blocks, each padded.
@@ -378,6 +416,7 @@ mod tests {
         let one = Config { history: 5, hidden: vec![20], dropout: 0.0, ..Config::default() };
         vec![
             Config { mean: true, last: true, hidden: vec![20, 9], ..one.clone() },
+            Config { mean: true, attention: false, ..one.clone() },
             Config { activation: Activation::Sigmoid, hidden: vec![20, 9], ..one.clone() },
             Config { bias: false, temperature: 0.5, tied: true, ..one.clone() },
             Config { pools: 0, mean: true, hidden: vec![], residual: false, ..one },

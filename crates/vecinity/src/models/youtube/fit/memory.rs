@@ -20,6 +20,8 @@ pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize)
         activations += padded(outputs);
         before = padded(outputs);
     }
+    let asked = if config.attends() { config.pools * width } else { 0 };
+    layers += (width * asked * 5 * 4) as u64;
     let batch = config.batch;
     let candidates = match config.loss_for(items) {
         LossKind::Full => items,
@@ -28,7 +30,8 @@ pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize)
         LossKind::Mixed => batch + config.negatives,
     };
     let weighting = pools * config.history * (config.history + 1) / 2;
-    let room = candidates * GROUP + GROUP * (activations * 2 + (config.history + 4) * width) + weighting;
-    let step = candidates * (2 * width + 1) + batch * (config.history * (width + 2) + 2 * width);
+    let pooling = pools * config.history + 2 * (width + asked);
+    let room = candidates * GROUP + GROUP * (activations * 2 + (config.history + 4) * width + pooling);
+    let step = weighting + candidates * (2 * width + 1) + batch * (config.history * (width + 2) + 2 * width);
     tables + layers + 4 * (settings.threads * room + step + 3 * events) as u64
 }

@@ -75,7 +75,8 @@ fn small() -> (Config, Settings) {
 
 fn with(loss: LossKind) -> Config {
     let temperature = if loss == LossKind::InBatch { 0.1 } else { 0.0 };
-    Config { loss: Some(loss), temperature, tied: loss == LossKind::Mixed, ..small().0 }
+    let attention = loss != LossKind::InBatch;
+    Config { loss: Some(loss), temperature, tied: loss == LossKind::Mixed, attention, ..small().0 }
 }
 
 const LOSSES: [LossKind; 5] = [LossKind::Full, LossKind::Sampled, LossKind::InBatch, LossKind::Mixed, LossKind::Gbce];
@@ -151,8 +152,9 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         (true, 0.0, Activation::Identity),
     ];
     for (tied, temperature, activation) in kinds {
-        let config = Config { mean: true, last: true, tied, temperature, activation, hidden: vec![20, 9], ..small().0 };
-        let config = reading(config);
+        let attention = activation != Activation::Sigmoid;
+        let config = Config { mean: true, last: true, attention, tied, temperature, activation, ..small().0 };
+        let config = reading(Config { hidden: vec![20, 9], ..config });
         let settings = small().1;
         let catalogue = Catalogue::of(&fold.counts);
         let side = beside(fold.train.events());
@@ -177,6 +179,16 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         }
         run.network.layers[hidden].weights.values.iter_mut().for_each(|weight| *weight *= 0.05);
         run.network.layers[hidden].turn();
+        // What the newest row asks, which is nothing at the start.
+        let mut chance = Rng::new(4, 4);
+        for asks in run.network.pools.parameters_mut().skip(1) {
+            // Padding asks nothing and is asked nothing.
+            for row in asks.values.chunks_exact_mut(16 * config.pools).take(settings.dim) {
+                row.chunks_exact_mut(16)
+                    .for_each(|query| query[..settings.dim].fill_with(|| 0.5 * chance.f32() - 0.25));
+            }
+        }
+        run.network.pools.turn();
         let batch = run.examples.draw(&mut Rng::new(1, 1))[..24].to_vec();
         let targets: Vec<u32> = batch.iter().map(|&e| run.examples.target(e)).collect();
         let mut wanted: Vec<(u32, u32)> = Vec::new();
@@ -217,6 +229,9 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
             .map(InTurn::get_mut)
             .flat_map(|l| [l.weights.clone(), l.bias.clone()])
             .collect();
+        let mut d_pools = vec![run.tower.logits.get_mut().clone()];
+        d_pools
+            .extend(run.tower.asks.iter_mut().map(InTurn::get_mut).flat_map(|l| [l.weights.clone(), l.bias.clone()]));
         let mut check = |name: &str, gradient: &[f32], at: usize, change: &dyn Fn(&mut Network, f32)| {
             change(&mut run.network, 0.004);
             let up = loss(&mut run);
@@ -244,6 +259,14 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         assert!(d_features.chunks(width).filter(|row| row.iter().any(|&value| value != 0.0)).count() > 5);
         for at in 0..24 {
             check("bias", &d_bias, at, &|network, by| network.bias.values[at] += by);
+        }
+        assert_eq!(d_pools.len(), if attention { 3 } else { 1 });
+        for (part, gradient) in d_pools.iter().enumerate() {
+            for at in (0..gradient.len()).step_by(13) {
+                check("pools", gradient, at, &|network, by| {
+                    network.pools.parameters_mut().nth(part).unwrap().values[at] += by;
+                });
+            }
         }
         for (layer, gradients) in d_layers.chunks(2).enumerate() {
             for at in (0..gradients[0].len()).step_by(37) {
