@@ -6,7 +6,8 @@
 //!
 //! An index holds the first items of a catalogue, by row. Items behind them, which came later, are candidates always.
 
-use super::recommender::{Asked, Recommender};
+use super::asked::Asked;
+use super::recommender::Recommender;
 use crate::TokenId;
 use crate::ask::Want;
 use crate::embeddings::Matrix;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `recipe` | which matrices, metric, how much history, popularity, which blend |
 //! | `recommender` | a model with its recipe: scores, and the best items for many histories |
+//! | `asked` | a history made ready: its items with weights, and what tables say about it |
 //! | `moments` | how much scores differ over the items, which a blend has to know |
 //! | `turned` | the items as they lie ready for single questions |
 //! | `sums` | what the table of a blend says about a whole history |
@@ -28,6 +29,7 @@
 //! `models`, `publish`, `train`, `vocab`, `error`.  Used by: `diff`, `model_dir`, `report`, `tune`, `cli`.
 
 mod answer;
+mod asked;
 mod attempt;
 mod batch;
 mod choose;

@@ -4,7 +4,8 @@
 //! lies above the score of an average item. The share of an item of the history is its part of that. A network's
 //! user vector is no sum: there a share is what the score loses without the item, which is only about its part.
 
-use super::recommender::{Asked, Recommender};
+use super::asked::Asked;
+use super::recommender::Recommender;
 use crate::TokenId;
 use crate::ask::Want;
 use crate::error::{Error, Result};

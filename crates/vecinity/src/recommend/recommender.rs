@@ -5,13 +5,14 @@
 //! matrix product gives a value that does not depend on its tile: what is served is what was measured, bit
 //! by bit.
 
-use super::moments::{Moments, spread};
+use super::asked::Asked;
+use super::moments::Moments;
 use super::recipe::{Pair, Recipe};
-use super::sums::{Spare, Sums};
+use super::sums::Spare;
 use super::turned::Turned;
 use crate::TokenId;
 use crate::ask::Want;
-use crate::baselines::{Memory, Sparse};
+use crate::baselines::Sparse;
 use crate::embeddings::{Embeddings, Matrix};
 use crate::error::Result;
 use crate::index::{BLOCK, Best, Hit, Index, Metric};
@@ -59,26 +60,6 @@ pub struct Recommender {
     tables_blended: Vec<Arc<Sparse>>,
     /// What finds candidates, in large catalogues.
     pub(crate) index: Option<Arc<Index>>,
-}
-
-/// A history, ready to be compared with items.
-#[derive(Debug)]
-pub(super) struct Asked {
-    /// What is asked of it, the newest first, with weights that add to 1.
-    pub(super) items: Vec<(u32, f32)>,
-    /// What the scores of the vectors are multiplied with: 1 without a blend.
-    pub(super) factor: f32,
-    /// The same for each table, with the items that it is asked.
-    pub(super) parts: Vec<Part>,
-    /// What the tables add to the scores of which items, by rising row.
-    pub(super) added: Vec<(u32, f32)>,
-}
-
-/// What a table of the blend is asked.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) items: Vec<(u32, f32)>,
-    pub(super) factor: f32,
 }
 
 impl Recommender {
@@ -198,21 +179,14 @@ impl Recommender {
         self.vectors.moments.get_or_init(|| Moments::new(&self.vectors.to, &self.tables.log_counts))
     }
 
-    /// The standard deviation of the scores of the vectors over all items.
-    fn spread(&self, user: &[f32]) -> f32 {
-        self.moments().spread(user, self.recipe.popularity, &self.vectors.to, &self.tables.log_counts)
+    /// Working space for sums over all items.
+    pub(super) fn spare(&self) -> &Spare {
+        &self.tables.spare
     }
 
-    /// The items of a history that are asked with their weights, which add to 1.
-    fn weighted<A: Asker + ?Sized>(memory: Memory, user: &A) -> Vec<(u32, f32)> {
-        let mut items: Vec<(u32, f32)> = memory.of(user.history()).collect();
-        if let Some(weights) = user.weights() {
-            // The newest first, as the items are.
-            items.iter_mut().zip(weights.iter().rev()).for_each(|((_, weight), &own)| *weight *= own);
-        }
-        let sum: f32 = items.iter().map(|(_, weight)| weight).sum();
-        items.iter_mut().for_each(|(_, weight)| *weight /= sum);
-        items
+    /// The standard deviation of the scores of the vectors over all items.
+    pub(super) fn spread(&self, user: &[f32]) -> f32 {
+        self.moments().spread(user, self.recipe.popularity, &self.vectors.to, &self.tables.log_counts)
     }
 
     /// The vector of a user: what the recipe's metric compares with the vectors of items, shape `[dim]`.
@@ -242,38 +216,6 @@ impl Recommender {
                 axpy(weight, self.vectors.from.row(item as usize), to);
             }
         }
-    }
-
-    /// Makes the history of an asker ready; `user` is their vector.
-    pub(super) fn prepare<A: Asker + ?Sized>(&self, asker: &A, user: &[f32]) -> Asked {
-        let items = Self::weighted(self.recipe.memory, asker);
-        let mut asked = Asked { items, factor: 1.0, parts: Vec::new(), added: Vec::new() };
-        if self.recipe.blend.is_empty() || asker.history().is_empty() {
-            return asked;
-        }
-        let share = self.recipe.share_of_vectors();
-        asked.factor = if share > 0.0 { share / self.spread(user) } else { 0.0 };
-        self.tables.spare.with(self.len(), |sums| self.ask_tables(asker, &mut asked, sums));
-        asked
-    }
-
-    /// What the tables of the blend say about a history.
-    fn ask_tables<A: Asker + ?Sized>(&self, asker: &A, asked: &mut Asked, sums: &mut Sums) {
-        let mut all = Vec::new();
-        for (blend, table) in self.recipe.blend.iter().zip(&self.tables_blended) {
-            let items = Self::weighted(blend.memory, asker);
-            for &(item, weight) in &items {
-                sums.add(weight, table.row(item));
-            }
-            let found = sums.take();
-            let factor = blend.share / spread(self.len(), found.iter().map(|&(_, value)| value));
-            asked.parts.push(Part { items, factor });
-            all.push((factor, found));
-        }
-        for (factor, found) in all {
-            sums.add_pairs(factor, &found);
-        }
-        asked.added = sums.take();
     }
 
     /// Writes the scores of the items `rows` for each history, shape `[asked.len(), rows.len()]`.
@@ -450,8 +392,10 @@ fn of_length_one(matrix: &Matrix) -> Matrix {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::baselines::Memory;
     use crate::baselines::Partner;
     use crate::recommend::Blend;
+    use crate::recommend::moments::spread;
     use crate::rng::Rng;
 
     /// Memory of the tables: another one than that of the vectors.
