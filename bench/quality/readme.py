@@ -46,7 +46,7 @@ def render(results: list[dict[str, Any]]) -> str:
     lines += [
         "",
         "Whole catalogues are ranked, validation chooses, test is asked once; every baseline is tuned. The shared, independent scorer gives "
-        "the same figures. Settings are the defaults, but the last network predicts orders from earlier orders (`--strictly-earlier`). Where counting wins, the recipe is counting, and the verdict says so. `bench/quality/run` measures it.",
+        "the same figures. Settings are the defaults, but for the last network: it predicts orders from earlier orders (`--strictly-earlier`), and more of its settings were chosen on validation (`ORDERS` in `bench/quality/quality.py`). Where counting wins, the recipe is counting, and the verdict says so. `bench/quality/run` measures it.",
     ]
     return "\n".join(lines)
 

@@ -20,6 +20,7 @@ use vecinity_kernel::vector::{self, dot, scan};
 pub struct Pools {
     /// Shape `[learned, places]`: the logits `a`.
     logits: Option<Parameter>,
+    /// With attention.
     asks: Option<Asks>,
     learned: usize,
     mean: bool,

@@ -35,6 +35,7 @@ struct Tables {
     log_counts: Vec<f32>,
     /// What makes user vectors, if they are no sums of rows.
     tower: Option<Tower>,
+    /// For what tables of a blend say.
     spare: Spare,
 }
 
@@ -392,8 +393,7 @@ fn of_length_one(matrix: &Matrix) -> Matrix {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::baselines::Memory;
-    use crate::baselines::Partner;
+    use crate::baselines::{Memory, Partner};
     use crate::recommend::Blend;
     use crate::recommend::moments::spread;
     use crate::rng::Rng;
