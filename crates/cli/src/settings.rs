@@ -165,6 +165,9 @@ pub(crate) struct Events {
     /// Sessions are those of the session column then.
     #[arg(long, value_name = "EVENT")]
     global_context: Option<String>,
+    /// How much that weighs beside a click; 1 in the paper [default: 3].
+    #[arg(long, value_name = "X")]
+    goal_weight: Option<f32>,
     /// The column of the items' markets, of --metadata or of the events: noise is drawn from the market of a click too.
     #[arg(long, value_name = "COLUMN")]
     local_negatives: Option<String>,
@@ -305,6 +308,7 @@ impl Events {
         given.events = flags.events;
         given.session_gap = flags.session_gap;
         given.global_context = flags.global_context;
+        given.goal_weight = flags.goal_weight;
         given.local_negatives = flags.local_negatives;
         given.reject = flags.reject;
         given.reject_weight = flags.reject_weight;

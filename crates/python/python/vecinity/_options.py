@@ -89,6 +89,7 @@ class Options(TypedDict, total=False):
     events: Sequence[str] | str
     session_gap: Duration
     global_context: str
+    goal_weight: float
     local_negatives: str
     reject: str
     reject_weight: float

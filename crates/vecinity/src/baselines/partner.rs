@@ -3,9 +3,10 @@
 //! Scores of such a table are sums over the history, as those of vectors are, so a blend can still be
 //! taken apart into the shares of each item of the history.
 
+use super::item_knn::similarities;
 use super::{Ease, ItemKnn, Memory, Sparse, Window, count};
 use crate::error::Result;
-use crate::eval::recommend::Fold;
+use crate::eval::recommend::{Fold, Sequences};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -30,6 +31,11 @@ pub enum Partner {
         /// Similar items kept for each item; 0 means all.
         neighbors: usize,
     },
+    /// Cosine of items over owners, where an owner counts more for the item it ended in (a booking).
+    Goals {
+        /// How much more.
+        weight: f32,
+    },
     /// EASE.
     Ease {
         /// Its regularisation.
@@ -37,7 +43,17 @@ pub enum Partner {
     },
 }
 
+/// Weights of goals that are tried: what is booked often, and what is booked rarely, beside what is clicked.
+const GOAL_WEIGHTS: [f32; 2] = [2.0, 10.0];
+
 impl Partner {
+    /// What data with goals allows beside the tables of the baselines, none of which knows goals; nothing for other data.
+    #[must_use]
+    pub fn of_goals(train: &Sequences) -> Vec<Self> {
+        let known = train.outcomes().is_some_and(|outcomes| outcomes.reached() > 0);
+        GOAL_WEIGHTS.into_iter().filter(|_| known).map(|weight| Self::Goals { weight }).collect()
+    }
+
     /// Computes the table from a training part; the 256 largest values of each item are kept.
     ///
     /// # Errors
@@ -54,6 +70,7 @@ impl Partner {
             Self::ItemKnn { shrink, neighbors } => {
                 ItemKnn::fit(fold, shrink, neighbors, Memory::ALL, threads).similar().clone()
             }
+            Self::Goals { weight } => similarities(fold, weight, 0.0, 0, threads),
             Self::Ease { lambda } => Ease::fit(fold, lambda, Memory::ALL, threads)?.table(KEPT, threads),
         };
         Ok(table.largest(KEPT))
@@ -69,6 +86,7 @@ impl fmt::Display for Partner {
             Self::NextItem { window: None, discount } => write!(f, "counts of pairs (discount {discount})"),
             Self::ItemKnn { shrink, neighbors: 0 } => write!(f, "item-kNN (shrink {shrink})"),
             Self::ItemKnn { shrink, neighbors } => write!(f, "item-kNN (shrink {shrink}, {neighbors} neighbours)"),
+            Self::Goals { weight } => write!(f, "item-kNN to goals (weight {weight})"),
             Self::Ease { lambda } => write!(f, "EASE (lambda {lambda})"),
         }
     }

@@ -5,8 +5,12 @@ use crate::error::{Error, Place, Result};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// Keys of a network that nobody writes all of by hand.
-const WHOLE: [&str; 6] = ["history", "pools", "words", "tied", "decay", "clip"];
+/// What earlier builds did without a key that their whole configurations, as they lie in model folders, do not have: keys
+/// that nobody writes all of by hand, the key, its value.
+const EARLIER: [(&[&str], &str, Value); 2] = [
+    (&["history", "pools", "words", "tied", "decay", "clip"], "attention", Value::Boolean(false)),
+    (&["global_context", "local_negatives", "reject", "oversample", "plain"], "goal_weight", Value::Float(1.0)),
+];
 
 /// A configuration file that says as much as it likes.
 #[derive(Debug, Clone)]
@@ -87,9 +91,10 @@ impl File {
                 old.clear();
             }
             old.extend(new.clone());
-            // A whole configuration of a build whose networks had no attention, as it lies in their model folders.
-            if name == "model" && WHOLE.iter().all(|key| new.contains_key(*key)) && !new.contains_key("attention") {
-                old.insert("attention".to_owned(), Value::Boolean(false));
+            for (whole, key, value) in EARLIER {
+                if name == "model" && whole.iter().all(|key| new.contains_key(*key)) && !new.contains_key(key) {
+                    old.insert(key.to_owned(), value);
+                }
             }
         }
         whole.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))
@@ -134,6 +139,26 @@ mod tests {
         assert_eq!(read("").unwrap().over_profile(Kind::Set).unwrap(), Config::profile(Kind::Set));
         let config = read("[model]\nfamily = \"item2vec\"\n").unwrap().over_profile(Kind::Text).unwrap();
         assert_eq!(config.model, Config::profile(Kind::Set).model);
+    }
+
+    #[test]
+    fn a_whole_configuration_of_an_earlier_build_means_what_it_did() {
+        let text = toml::to_string(&Config::listings()).unwrap();
+        let goal_weight = |text: &str| {
+            let ModelConfig::Airbnb(model) = read(text).unwrap().over_profile(Kind::Sequence).unwrap().model else {
+                panic!("another family")
+            };
+            model.goal_weight
+        };
+        assert_eq!((goal_weight(&text), text.contains("goal_weight = 3.0")), (3.0, true));
+        assert_eq!(goal_weight(&text.replace("goal_weight = 3.0\n", "")), 1.0);
+        assert_eq!(goal_weight("[model]\nfamily = \"airbnb\"\noversample = 2\n"), 3.0);
+        let network = toml::to_string(&Config::network()).unwrap();
+        let earlier = read(&network.replace("attention = true\n", "")).unwrap().over_profile(Kind::Sequence).unwrap();
+        assert!(
+            matches!(earlier.model, ModelConfig::Youtube(model) if !model.attention)
+                && network.contains("attention = true")
+        );
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The recipe with the best NDCG@10 on validation.
 //!
 //! In steps, each from the best of the step before: matrices, metric and memory; popularity, if it helps; then the blend.
-//! Each table is first asked alone, to find its memory. The blend begins with the best of vectors and tables alone;
-//! what helps most is added, as long as it helps. To help is to be better by more than chance (a standard error, query by
-//! query): the best of many recipes on few queries is easily a lucky one.
+//! Each table is first asked alone, to find its memory. A blend begins with the vectors, and another with the table that is
+//! best alone, if it is better than they are; what helps most is added, as long as it helps. The one with vectors is taken,
+//! unless the other is better: it can end where no single part helps, but two would. Better always means by more than
+//! chance (a standard error, query by query): the best of many recipes on few queries is easily a lucky one.
 
 use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::Recommender;
@@ -168,6 +169,16 @@ impl Search<'_> {
             parts.extend(best);
         }
         let first = (1..parts.len()).fold(0, |best, at| if parts[at].beats(&parts[best]) { at } else { best });
+        let from_vectors = self.grow(model, parts.clone(), 0);
+        if first == 0 {
+            return from_vectors;
+        }
+        let from_first = self.grow(model, parts, first);
+        if from_first.beats(&from_vectors) { from_first } else { from_vectors }
+    }
+
+    /// Begins with one part, and adds what helps most as long as it helps.
+    fn grow(&mut self, model: &Recommender, mut parts: Vec<Tried>, first: usize) -> Tried {
         let mut current = parts.remove(first);
         while !parts.is_empty() {
             let mut best: Option<(usize, Tried)> = None;

@@ -373,7 +373,7 @@ impl<'a> Run<'a> {
         Ok(Chosen { corpus, fitted, best, epochs })
     }
 
-    /// The tables that can be blended: those of the tuned baselines.
+    /// The tables that can be blended: those of the tuned baselines, and those that know goals.
     fn tables(
         &self,
         fold: &Fold,
@@ -385,7 +385,10 @@ impl<'a> Run<'a> {
             return Ok(Vec::new());
         }
         let partners = baselines.iter().filter_map(|baseline| baseline.partner);
-        partners.map(|partner| Ok((partner, Arc::new(self.table(fold, partner, rows, vocab)?)))).collect()
+        partners
+            .chain(Partner::of_goals(&fold.train))
+            .map(|partner| Ok((partner, Arc::new(self.table(fold, partner, rows, vocab)?))))
+            .collect()
     }
 
     fn table(&self, fold: &Fold, partner: Partner, rows: &[u32], vocab: &Vocab) -> Result<Sparse> {

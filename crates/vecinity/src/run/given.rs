@@ -180,6 +180,7 @@ pub struct Given {
     #[serde(deserialize_with = "duration")]
     pub session_gap: Option<Duration>,
     pub global_context: Option<String>,
+    pub goal_weight: Option<f32>,
     pub local_negatives: Option<String>,
     pub reject: Option<String>,
     pub reject_weight: Option<f32>,
@@ -314,6 +315,7 @@ impl Given {
     /// Whether something asks for the listing model.
     pub(super) fn of_market(&self) -> bool {
         self.global_context.is_some()
+            || self.goal_weight.is_some()
             || self.local_negatives.is_some()
             || self.reject.is_some()
             || self.reject_weight.is_some()

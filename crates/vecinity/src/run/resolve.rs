@@ -226,6 +226,7 @@ impl Given {
                 model.local_negatives = 0;
             }
             set(&mut model.oversample, self.oversample.as_ref());
+            set(&mut model.goal_weight, self.goal_weight.as_ref());
             set(&mut model.reject_weight, self.reject_weight.as_ref());
         }
         data.session_gap = self.session_gap.map(|gap| gap.as_secs()).or(data.session_gap);

@@ -42,7 +42,7 @@ fn values(table: &SharedRows) -> Vec<f64> {
 #[test]
 fn the_extra_block_is_the_sum_of_its_losses() {
     let corpus = corpus();
-    let config = Config { local_negatives: 3, reject_weight: 2.0, ..Config::default() };
+    let config = Config { local_negatives: 3, goal_weight: 1.5, reject_weight: 2.0, ..Config::default() };
     let model = Airbnb::new(&config, &corpus).unwrap();
     let (rate, draws, tokens) = (1e-3f32, 20_000u64, corpus.vocab().len());
     let clicks = corpus.tokens()[..5].to_vec();
@@ -90,7 +90,7 @@ fn the_extra_block_is_the_sum_of_its_losses() {
         }
     };
     for &click in &clicks {
-        meet(click, goal, 1.0, 1.0);
+        meet(click, goal, 1.0, 1.5);
         refused.iter().for_each(|&item| meet(click, item, 0.0, 2.0));
         let market = groups[click as usize];
         let of_market = (0..tokens as u32).filter(|&token| groups[token as usize] == market).collect::<Vec<_>>();
