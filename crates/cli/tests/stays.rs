@@ -74,6 +74,7 @@ fn a_model_of_listings_is_trained_asked_and_made_larger() {
     assert_eq!(done["evaluation"]["holdout"], "goal:0.1");
     let config = fs::read_to_string(folder.join("m.model/config.toml")).unwrap();
     assert!(config.contains("family = \"airbnb\"") && config.contains("local_negatives = 5"), "{config}");
+    assert!(config.contains("goal_weight = 3.0"), "{config}");
     // The other even listings of the market are what sessions with 2 hold.
     let near = answer(folder, &["neighbors", "m.model", "m0l2", "-k", "1"]);
     assert!(["m0l0", "m0l4", "m0l6", "m0l8", "m0l10"].contains(&near["results"][0]["id"].as_str().unwrap()), "{near}");
@@ -276,6 +277,12 @@ fn what_is_missing_is_said() {
     assert!(message.contains("--min-dwell needs the time"), "{message}");
     let message = with(&["--global-context", "booked", "--kind", "set"]);
     assert!(message.contains("--kind sequence"), "{message}");
+    let message = with(&["--goal-weight", "2", "--reject", "rejected"]);
+    assert!(message.contains("goal_weight is given, expected beside it global_context"), "{message}");
+    let message = with(&["--global-context", "booked", "--reject-weight", "2"]);
+    assert!(message.contains("reject_weight is given, expected beside it reject"), "{message}");
+    let message = with(&["--global-context", "booked", "--goal-weight", "0"]);
+    assert!(message.contains("goal_weight is 0, expected above 0, at most 100"), "{message}");
     let message = refused(folder, &["lab", "airbnb", "events.tsv", "--columns", COLUMNS]);
     assert!(message.contains("the lab needs goals and markets"), "{message}");
 }

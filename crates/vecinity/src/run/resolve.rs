@@ -95,6 +95,7 @@ impl Given {
         data.refuse_foreign(self, kind)?;
         self.apply_data(&mut config);
         self.apply_events(&mut config);
+        self.check_weights(&config)?;
         self.apply_judging(&mut config);
         self.apply_train(&mut config, rate_is_told)?;
         self.apply_model(&mut config, all)?;
@@ -234,6 +235,20 @@ impl Given {
         data.weighted |= self.weighted;
         set(&mut data.bad_rows, self.bad_rows.as_ref());
         set(&mut data.memory_limit, self.memory_limit.as_ref());
+    }
+
+    /// A weight of an event that is not named would weigh nothing.
+    fn check_weights(&self, config: &Config) -> Result<()> {
+        let data = &config.data;
+        for (name, weight, event, of) in [
+            ("goal_weight", self.goal_weight, &data.global_context, "global_context, the event that weighs so much"),
+            ("reject_weight", self.reject_weight, &data.reject, "reject, the event that weighs so much"),
+        ] {
+            if weight.is_some() && event.is_none() {
+                return Err(Error::setting(name, "given", format!("beside it {of}")));
+            }
+        }
+        Ok(())
     }
 
     fn apply_judging(&self, config: &mut Config) {
