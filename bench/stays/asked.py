@@ -23,7 +23,8 @@ def main() -> None:
         for values in zip(*runs):
             spread = f" ± {statistics.stdev(values):.3f}" if len(set(values)) > 1 else ""
             cells.append(f"{statistics.mean(values):.3f}{spread}")
-        print(f"{name:20}", " / ".join(cells))
+        fewer = f"   ({len(runs)} of them)" if len(runs) < len(answers) else ""
+        print(f"{name:20}", " / ".join(cells) + fewer)
     for rows in answers:
         print("asked by:", rows[0]["settings"])
 

@@ -278,9 +278,13 @@ fn what_is_missing_is_said() {
     let message = with(&["--global-context", "booked", "--kind", "set"]);
     assert!(message.contains("--kind sequence"), "{message}");
     let message = with(&["--goal-weight", "2", "--reject", "rejected"]);
-    assert!(message.contains("goal_weight is given, expected beside it global_context"), "{message}");
+    assert!(message.contains("goal_weight is given, expected global_context too"), "{message}");
     let message = with(&["--global-context", "booked", "--reject-weight", "2"]);
-    assert!(message.contains("reject_weight is given, expected beside it reject"), "{message}");
+    assert!(message.contains("reject_weight is given, expected reject too"), "{message}");
+    let message = with(&["--global-context", "booked", "--market-negatives", "2"]);
+    assert!(message.contains("market_negatives is given, expected local_negatives too"), "{message}");
+    let message = with(&["--goal-weight", "2", "--model", "youtube"]);
+    assert!(message.contains("goal_weight is given"), "{message}");
     let message = with(&["--global-context", "booked", "--goal-weight", "0"]);
     assert!(message.contains("goal_weight is 0, expected above 0, at most 100"), "{message}");
     let message = refused(folder, &["lab", "airbnb", "events.tsv", "--columns", COLUMNS]);

@@ -37,11 +37,10 @@ impl ItemKnn {
     }
 }
 
-/// From each item to those of the same owners: `(c_ab + goal g_ab) / (sqrt(n_a n_b) + shrink)`, where `g_ab` are the owners
-/// with `a` whose goal was `b`.
+/// From each item to those of the same owners: `(c_ab + goal g_ab) / (sqrt(n_a n_b) + shrink)`, where `g_ab` is how often
+/// owners whose goal was `b` have `a`; with repeats both count events.
 ///
-/// What people book is liked better than what they look at on the way there, so that a table for goals has `goal > 0`: the
-/// cosine of owners that count `1 + goal` times for the item they ended in.
+/// What people book is liked better than what they look at on the way there, so that a table for goals has `goal > 0`.
 pub(super) fn similarities(fold: &Fold, goal: f32, shrink: f32, neighbors: usize, threads: usize) -> Sparse {
     let items = fold.counts.len();
     let (ends, owners) = sequences_of_items(&fold.train, items);

@@ -31,9 +31,9 @@ pub enum Partner {
         /// Similar items kept for each item; 0 means all.
         neighbors: usize,
     },
-    /// Cosine of items over owners, where an owner counts more for the item it ended in (a booking).
+    /// Cosine of items over owners, where one counts more for the item it ended in (a booking).
     Goals {
-        /// How much more.
+        /// How much more, beside the 1 that it counts for every item.
         weight: f32,
     },
     /// EASE.
@@ -43,7 +43,7 @@ pub enum Partner {
     },
 }
 
-/// Weights of goals that are tried: what is booked often, and what is booked rarely, beside what is clicked.
+/// Weights of goals that are tried: the rarer goals are beside clicks, the more each must weigh to be heard.
 const GOAL_WEIGHTS: [f32; 2] = [2.0, 10.0];
 
 impl Partner {
@@ -86,7 +86,7 @@ impl fmt::Display for Partner {
             Self::NextItem { window: None, discount } => write!(f, "counts of pairs (discount {discount})"),
             Self::ItemKnn { shrink, neighbors: 0 } => write!(f, "item-kNN (shrink {shrink})"),
             Self::ItemKnn { shrink, neighbors } => write!(f, "item-kNN (shrink {shrink}, {neighbors} neighbours)"),
-            Self::Goals { weight } => write!(f, "item-kNN to goals (weight {weight})"),
+            Self::Goals { weight } => write!(f, "item-kNN to goals × {weight}"),
             Self::Ease { lambda } => write!(f, "EASE (lambda {lambda})"),
         }
     }

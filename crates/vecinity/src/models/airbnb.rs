@@ -35,8 +35,8 @@ pub struct Config {
     pub global_context: bool,
     /// How much a goal weighs beside a click, above 0 to 100.
     ///
-    /// 1 in the paper, and where an earlier build did not write it. More makes better lists of what will be booked, and costs
-    /// nothing elsewhere (`docs/stays.md`).
+    /// 1 in the paper, and where an earlier build did not write it. More makes better lists of what will be booked, and neighbours a
+    /// little less alike (`docs/stays.md`).
     #[serde(default = "one")]
     pub goal_weight: f32,
     /// Negatives drawn from the market of a click, 0 (none) to 100.
@@ -243,9 +243,9 @@ impl Airbnb<'_> {
         labels[..goals].fill(1.0);
         let mut bound = step.block.bind(Rows::new(step.input, inputs), Rows::new(step.output, candidates));
         bound.score(Labels::Each(labels), step.rate, None);
-        for (told, weight) in [(0..goals, self.config.goal_weight), (goals..told, self.config.reject_weight)] {
+        for (those, weight) in [(0..goals, self.config.goal_weight), (goals..told, self.config.reject_weight)] {
             if weight != 1.0 {
-                (0..clicks.len()).for_each(|i| told.clone().for_each(|j| bound.scale(i, j, weight)));
+                (0..clicks.len()).for_each(|i| those.clone().for_each(|j| bound.scale(i, j, weight)));
             }
         }
         if let Some(markets) = &self.markets {

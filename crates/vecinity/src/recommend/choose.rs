@@ -1,10 +1,10 @@
-//! The recipe with the best NDCG@10 on validation.
+//! The recipe that validation chooses, by NDCG@10.
 //!
 //! In steps, each from the best of the step before: matrices, metric and memory; popularity, if it helps; then the blend.
 //! Each table is first asked alone, to find its memory. A blend begins with the vectors, and another with the table that is
 //! best alone, if it is better than they are; what helps most is added, as long as it helps. The one with vectors is taken,
-//! unless the other is better: it can end where no single part helps, but two would. Better always means by more than
-//! chance (a standard error, query by query): the best of many recipes on few queries is easily a lucky one.
+//! unless the other is better: an index finds candidates by vectors only. Better always means by more than chance (a
+//! standard error, query by query): the best of many recipes on few queries is easily a lucky one.
 
 use super::recipe::{Blend, Pair, Recipe};
 use super::recommender::Recommender;

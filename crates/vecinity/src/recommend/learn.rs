@@ -3,7 +3,8 @@
 //! 1. Split; tune the baselines by validation.
 //! 2. Train on what validation leaves. Stop if validation gets worse by more than chance, and go back to the best
 //!    epoch then; otherwise the last one is kept: where the rate has fallen, a lead of an earlier epoch is luck.
-//! 3. Choose the recipe by validation, with the tuned baselines that are tables as candidates for a blend.
+//! 3. Choose the recipe by validation, with the tuned baselines that are tables as candidates for a blend, and where
+//!    histories have goals, item-kNN that knows them.
 //! 4. Measure on test, once: the model, its vectors alone, and every baseline. Judge.
 //! 5. Train again on everything, with the same settings and epochs: what is served should know today's items.
 //!
@@ -373,7 +374,7 @@ impl<'a> Run<'a> {
         Ok(Chosen { corpus, fitted, best, epochs })
     }
 
-    /// The tables that can be blended: those of the tuned baselines, and those that know goals.
+    /// The tables that can be blended: those of the tuned baselines, and beside item-kNN the same with goals.
     fn tables(
         &self,
         fold: &Fold,
@@ -384,9 +385,11 @@ impl<'a> Run<'a> {
         if !self.config.evaluate.blend {
             return Ok(Vec::new());
         }
+        let knn = baselines.iter().any(|baseline| baseline.kind == BaselineKind::ItemKnn);
+        let of_goals = if knn { Partner::of_goals(&fold.train) } else { Vec::new() };
         let partners = baselines.iter().filter_map(|baseline| baseline.partner);
         partners
-            .chain(Partner::of_goals(&fold.train))
+            .chain(of_goals)
             .map(|partner| Ok((partner, Arc::new(self.table(fold, partner, rows, vocab)?))))
             .collect()
     }

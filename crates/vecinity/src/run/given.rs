@@ -312,16 +312,19 @@ impl Given {
         all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
     }
 
-    /// Whether something asks for the listing model.
-    pub(super) fn of_market(&self) -> bool {
-        self.global_context.is_some()
-            || self.goal_weight.is_some()
-            || self.local_negatives.is_some()
-            || self.reject.is_some()
-            || self.reject_weight.is_some()
-            || self.min_dwell.is_some()
-            || self.oversample.is_some()
-            || self.market_negatives.is_some()
+    /// The names of those that only the listing model has, as far as they were given.
+    pub(super) fn of_market(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let all = [
+            ("global_context", self.global_context.is_some()),
+            ("goal_weight", self.goal_weight.is_some()),
+            ("local_negatives", self.local_negatives.is_some()),
+            ("reject", self.reject.is_some()),
+            ("reject_weight", self.reject_weight.is_some()),
+            ("min_dwell", self.min_dwell.is_some()),
+            ("oversample", self.oversample.is_some()),
+            ("market_negatives", self.market_negatives.is_some()),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
     }
 }
 

@@ -46,7 +46,7 @@ impl Given {
             (data, _) => data,
         };
         let all = self.window.as_deref() == Some("all");
-        let market = self.of_market().then_some(Kind::Sequence);
+        let market = self.of_market().next().map(|_| Kind::Sequence);
         let told = self.kind.or(all.then_some(Kind::Set)).or(market).or_else(|| file.as_ref().and_then(File::kind));
         let (kind, guessed_kind) = match told {
             Some(kind) => (kind, false),
@@ -69,7 +69,7 @@ impl Given {
         let mut config = match file {
             Some(file) => file.over_profile(kind)?,
             None if network => Config::network(),
-            None if self.of_market() && kind == Kind::Sequence => Config::listings(),
+            None if self.of_market().next().is_some() && kind == Kind::Sequence => Config::listings(),
             None => Config::profile(kind),
         };
         if network && !matches!(config.model, ModelConfig::Youtube(_)) {
@@ -80,9 +80,9 @@ impl Given {
             let expected = "skipgram or cbow: a network learns what comes next, from --kind sequence";
             return Err(Error::setting("model", "youtube", expected));
         }
-        if self.of_market() && !matches!(config.model, ModelConfig::Airbnb(_)) {
-            let expected = "nothing of the kind for this model; they are for --kind sequence with skip-gram";
-            return Err(Error::setting("global_context, local_negatives, reject, min_dwell", "given", expected));
+        if let Some(name) = self.of_market().next().filter(|_| !matches!(config.model, ModelConfig::Airbnb(_))) {
+            let expected = "nothing of the kind for this model; it is for --kind sequence with skip-gram";
+            return Err(Error::setting(name, "given", expected));
         }
         config.data.kind = kind;
         match data {
@@ -95,7 +95,7 @@ impl Given {
         data.refuse_foreign(self, kind)?;
         self.apply_data(&mut config);
         self.apply_events(&mut config);
-        self.check_weights(&config)?;
+        self.check_market(&config)?;
         self.apply_judging(&mut config);
         self.apply_train(&mut config, rate_is_told)?;
         self.apply_model(&mut config, all)?;
@@ -237,15 +237,32 @@ impl Given {
         set(&mut data.memory_limit, self.memory_limit.as_ref());
     }
 
-    /// A weight of an event that is not named would weigh nothing.
-    fn check_weights(&self, config: &Config) -> Result<()> {
+    /// What goes with an event or a market that is not named would change nothing.
+    fn check_market(&self, config: &Config) -> Result<()> {
         let data = &config.data;
-        for (name, weight, event, of) in [
-            ("goal_weight", self.goal_weight, &data.global_context, "global_context, the event that weighs so much"),
-            ("reject_weight", self.reject_weight, &data.reject, "reject, the event that weighs so much"),
+        for (name, given, with, other) in [
+            (
+                "goal_weight",
+                self.goal_weight.is_some(),
+                &data.global_context,
+                "global_context too: the event that it weighs",
+            ),
+            (
+                "oversample",
+                self.oversample.is_some(),
+                &data.global_context,
+                "global_context too: the event that sessions end in",
+            ),
+            ("reject_weight", self.reject_weight.is_some(), &data.reject, "reject too: the event that it weighs"),
+            (
+                "market_negatives",
+                self.market_negatives.is_some(),
+                &data.local_negatives,
+                "local_negatives too: the column of markets",
+            ),
         ] {
-            if weight.is_some() && event.is_none() {
-                return Err(Error::setting(name, "given", format!("beside it {of}")));
+            if given && with.is_none() {
+                return Err(Error::setting(name, "given", other));
             }
         }
         Ok(())
