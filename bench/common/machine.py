@@ -28,7 +28,8 @@ def describe() -> dict[str, Any]:
 
 def slug(machine: dict[str, Any]) -> str:
     """The folder name of a machine's records, such as `amd-epyc-2-cores`."""
-    return re.sub(r"[^a-z0-9]+", "-", f"{machine['cpu']} {machine['cores']} cores".lower()).strip("-")
+    name = re.sub(r"\((?:r|tm)\)", " ", f"{machine['cpu']} {machine['cores']} cores".lower())
+    return re.sub(r"[^a-z0-9]+", "-", name).strip("-")
 
 
 def _cpu_facts() -> dict[str, str]:

@@ -8,6 +8,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,6 +18,9 @@ import model
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.append(str(HERE.parent))  # bench/common
+from common import machine  # noqa: E402
+
 SIZES, VALUES = (100_000, 1_000_000), 64
 ITEMS = SIZES[0]
 TOKEN = "bench-admin-token"
@@ -187,9 +191,10 @@ def main():
     parser.add_argument("--record", action="store_true", help="writes bench/record/MACHINE/DATE-server.md and .json")
     asked = parser.parse_args()
     date = datetime.date.today().isoformat()
-    place = ROOT / "bench/record" / machine().lower().replace(" ", "-").replace(",", "") / f"{date}-server.json"
+    facts = machine.describe()
+    place = ROOT / "bench/record" / machine.slug(facts) / f"{date}-server.json"
     record = json.loads(place.read_text()) if asked.record and place.exists() else {}
-    record |= {"date": date, "machine": machine()}
+    record |= {"date": date, "machine": f"{facts['cpu']}, {facts['cores']} cores"}
     if asked.part != "rest":
         for items in asked.items or SIZES:
             with tempfile.TemporaryDirectory() as folder:
@@ -220,13 +225,6 @@ def made(program, folder, name, items, seed):
     model.write(folder / f"{name}.bin", items, VALUES, seed)
     subprocess.run([program, "import", str(folder / f"{name}.bin"), "-o", str(folder / name), "--quiet"], check=True, stdout=subprocess.DEVNULL)
     (folder / f"{name}.bin").unlink()
-
-
-def machine():
-    """As the other records name it."""
-    text = pathlib.Path("/proc/cpuinfo").read_text()
-    name = text.split("model name")[1].split(":")[1].split("\n")[0].strip()
-    return f"{' '.join(name.split()[:2])}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":
