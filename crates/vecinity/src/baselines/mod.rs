@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `popularity` | the same list for everybody |
 //! | `next_item` | what came soon after (sequences) or together with (sets) the items of the history |
-//! | `item_knn` | items bought by the same owners, by cosine |
+//! | `item_knn` | items bought by the same owners, by cosine; for recipes also with more weight for the item an owner ended in |
 //! | `ease` | the closed-form linear autoencoder (Steck 2019) |
 //! | `inverse` | the matrix inverse that EASE needs |
 //! | `als` | implicit matrix factorisation (Hu, Koren, Volinsky 2008) |

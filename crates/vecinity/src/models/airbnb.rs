@@ -1,7 +1,7 @@
 //! Listing embeddings: skip-gram of click sessions with the booked listing as global context, market negatives and rejections.
 //!
 //! Grbovic & Cheng, KDD 2018, equations 4 and 5. To the loss of skip-gram, which is trained as it is, come for every click
-//! `l` of a session
+//! `l` of a session, with the weight `w` of a goal (1 in the paper),
 //!
 //! ```text
 //! - w ln sigmoid(o_b . x_l)                   the listing b that the session ended in, if it did: however far away it is
