@@ -6,8 +6,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use vecinity_kernel::Isa;
 use vecinity_kernel::matrix::{View, multiply};
-use vecinity_kernel::tile;
 use vecinity_kernel::vector::{lanes, multiply_add_ceiling};
+use vecinity_kernel::{split, tile};
 
 fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("ceiling");
@@ -33,6 +33,11 @@ fn products(c: &mut Criterion) {
         for isa in Isa::available().into_iter().filter(|&isa| isa != Isa::Scalar) {
             group.bench_function(format!("tile {}", isa.name()), |bench| {
                 bench.iter(|| tile::multiply_with(isa, black_box(view), &b, true, &mut out));
+            });
+        }
+        if split::has_matrix_tiles() {
+            group.bench_function("matrix tiles, split", |bench| {
+                bench.iter(|| split::multiply(black_box(view), &b, true, &mut out));
             });
         }
         group.bench_function("matrixmultiply", |bench| {

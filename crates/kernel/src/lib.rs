@@ -8,6 +8,7 @@
 //! | [`pq`] | vectors of four bits a pair of values, and rough scores of all of them |
 //! | [`matrix`] | products of matrices |
 //! | [`tile`] | products of small matrices that lie ready: no packing, register tiles |
+//! | [`split`] | products of training: by matrix tiles where the machine has them, of floats split in two |
 //! | [`softmax`] | exponentials and their sums, for a softmax that is never whole in memory |
 //! | [`step`] | a step of Adam and of Adagrad on a run of parameters |
 //! | [`block`] | the training block: some inputs against some candidates, forward and backward |
@@ -35,6 +36,7 @@ pub mod pq;
 pub mod prefetch;
 pub mod rows;
 pub mod softmax;
+pub mod split;
 pub mod step;
 pub mod tile;
 pub mod vector;

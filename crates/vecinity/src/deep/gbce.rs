@@ -13,8 +13,8 @@
 use super::softmax::TILE;
 use super::{Candidates, GROUP, Gradients, LANES};
 use vecinity_kernel::matrix::View;
-use vecinity_kernel::tile;
 use vecinity_kernel::vector::dot;
+use vecinity_kernel::{split, tile};
 
 /// Working memory for the groups of one thread, and the loss.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Gbce {
         let tiles = candidates.rows.chunks(TILE * dim).zip(candidates.offsets.chunks(TILE));
         for (number, (rows, offsets)) in tiles.enumerate() {
             let scores = &mut self.scores[..offsets.len() * n];
-            tile::multiply(View::new(rows, offsets.len(), dim), &self.turned, false, scores);
+            split::multiply(View::new(rows, offsets.len(), dim), &self.turned, false, scores);
             for (row, offset) in scores.chunks_exact_mut(n).zip(offsets) {
                 row.iter_mut().for_each(|score| *score = -(*score + offset));
             }
@@ -90,9 +90,9 @@ impl Gbce {
                 row[real..].fill(0.0);
             }
             let view = View::new(scores, offsets.len(), n);
-            tile::multiply(view.transposed(), rows, true, gradients.users);
+            split::multiply(view.transposed(), rows, true, gradients.users);
             gradients.candidates.add(gradients.turn, number, |d_rows, d_offsets| {
-                tile::multiply(view, users, true, d_rows);
+                split::multiply(view, users, true, d_rows);
                 for (row, d_offset) in scores.chunks_exact(n).zip(d_offsets) {
                     *d_offset += row.iter().sum::<f32>();
                 }
@@ -145,8 +145,8 @@ mod tests {
         let (mut dp, mut db) = (vec![0.0; own.len()], vec![0.0; real]);
         let loss = Gbce::default().sampled(
             &users,
-            Candidates { rows: &rows, offsets: &offsets },
-            Candidates { rows: &own, offsets: &biases },
+            Candidates { rows: &rows, offsets: &offsets, ready: None },
+            Candidates { rows: &own, offsets: &biases, ready: None },
             &mark_hits(&ids, &targets),
             (1.0, 0.3),
             &mut Gradients { users: &mut du, candidates: &CandidateSums::of(&mut dr, &mut d_o), turn: &Turn::alone() },

@@ -3,6 +3,7 @@
 use super::{Optimizer, Parameter, padded};
 use crate::rng::Rng;
 use vecinity_kernel::matrix::View;
+use vecinity_kernel::split::{self, Ready, Right};
 use vecinity_kernel::{tile, vector};
 
 /// A dense layer.
@@ -14,6 +15,8 @@ pub struct Linear {
     pub bias: Parameter,
     /// The weights transposed, for the way back.
     turned: Vec<f32>,
+    /// Both made ready for products: the weights, and those transposed.
+    ready: [Ready; 2],
 }
 
 /// What a batch wants of a layer.
@@ -42,6 +45,7 @@ impl Linear {
         bias[..outputs].fill_with(&mut draw);
         let mut layer = Self {
             turned: vec![0.0; weights.len()],
+            ready: Default::default(),
             weights: Parameter::new(weights, width, false),
             bias: Parameter::new(bias, width, true),
         };
@@ -54,18 +58,26 @@ impl Linear {
     /// * `inputs`, `outputs`: padded.
     #[must_use]
     pub fn zeroed(inputs: usize, outputs: usize) -> Self {
-        Self {
+        let mut layer = Self {
             turned: vec![0.0; inputs * outputs],
+            ready: Default::default(),
             weights: Parameter::new(vec![0.0; inputs * outputs], outputs, false),
             bias: Parameter::new(vec![0.0; outputs], outputs, true),
-        }
+        };
+        layer.turn();
+        layer
     }
 
     /// A layer that is not learned any more: weights of shape `[inputs, bias.len()]`, both padded.
     #[must_use]
     pub fn fixed(weights: Vec<f32>, bias: Vec<f32>) -> Self {
         let width = bias.len();
-        Self { weights: Parameter::fixed(weights, width), bias: Parameter::fixed(bias, width), turned: Vec::new() }
+        Self {
+            weights: Parameter::fixed(weights, width),
+            bias: Parameter::fixed(bias, width),
+            turned: Vec::new(),
+            ready: Default::default(),
+        }
     }
 
     /// Inputs and outputs, padded.
@@ -77,13 +89,15 @@ impl Linear {
     /// The layer without what the optimiser remembers.
     #[must_use]
     pub fn frozen(&self) -> Self {
-        Self { weights: self.weights.frozen(), bias: self.bias.frozen(), turned: Vec::new() }
+        Self { weights: self.weights.frozen(), bias: self.bias.frozen(), turned: Vec::new(), ready: Default::default() }
     }
 
     /// Takes over changed weights for the way back.
     pub(crate) fn turn(&mut self) {
         let (inputs, outputs) = self.shape();
         tile::transpose(&self.weights.values, inputs, outputs, &mut self.turned);
+        self.ready[0].right(&self.weights.values, outputs);
+        self.ready[1].right(&self.turned, inputs);
     }
 
     /// An empty gradient.
@@ -101,7 +115,12 @@ impl Linear {
         for row in y.chunks_exact_mut(outputs) {
             row.copy_from_slice(&self.bias.values);
         }
-        tile::multiply(View::new(x, x.len() / inputs, inputs), &self.weights.values, true, y);
+        let x = View::new(x, x.len() / inputs, inputs);
+        if self.turned.is_empty() {
+            // A layer that is asked, not trained, gives the same values on every machine that has the instruction set.
+            return tile::multiply(x, &self.weights.values, true, y);
+        }
+        split::multiply(x, Right::ready(&self.weights.values, &self.ready[0]), true, y);
     }
 
     /// Adds the gradients of `W` and `b`, from the layer's inputs and the gradient of `y`.
@@ -110,7 +129,7 @@ impl Linear {
     /// If the shapes do not agree.
     pub fn add_gradient(&self, x: &[f32], dy: &[f32], gradient: &mut LinearGradient) {
         let (inputs, outputs) = self.shape();
-        tile::multiply(View::new(x, x.len() / inputs, inputs).transposed(), dy, true, &mut gradient.weights);
+        split::multiply(View::new(x, x.len() / inputs, inputs).transposed(), dy, true, &mut gradient.weights);
         for row in dy.chunks_exact(outputs) {
             vector::add(row, &mut gradient.bias);
         }
@@ -122,7 +141,8 @@ impl Linear {
     /// If the shapes do not agree.
     pub fn backward(&self, dy: &[f32], dx: &mut [f32]) {
         let outputs = self.shape().1;
-        tile::multiply(View::new(dy, dy.len() / outputs, outputs), &self.turned, false, dx);
+        let turned = Right::ready(&self.turned, &self.ready[1]);
+        split::multiply(View::new(dy, dy.len() / outputs, outputs), turned, false, dx);
     }
 
     /// A step of the optimiser.

@@ -46,7 +46,7 @@ pub use parameter::Parameter;
 pub use pools::{Asks, Pooling, Pools, Rows, Weighting};
 pub use rows::{RowGradient, sum_rows};
 pub use schedule::{Decay, Schedule};
-pub use softmax::{CandidateSums, Candidates, Gradients, Softmax, mark_hits};
+pub use softmax::{CandidateSums, Candidates, Gradients, ReadyCandidates, Softmax, mark_hits};
 pub use team::{InTurn, Turn, in_groups};
 pub use unit::{unit_backward, unit_rows};
 

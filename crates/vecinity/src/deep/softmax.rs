@@ -16,8 +16,9 @@
 use super::{GROUP, InTurn, LANES, Turn};
 use vecinity_kernel::matrix::View;
 use vecinity_kernel::softmax::exponentials;
+use vecinity_kernel::split::{self, Left, Ready, Right};
 use vecinity_kernel::tile;
-use vecinity_kernel::vector::{dot, scan};
+use vecinity_kernel::vector::{self, dot, scan};
 
 /// Candidates of a tile.
 pub(super) const TILE: usize = 128;
@@ -31,6 +32,40 @@ pub struct Candidates<'a> {
     pub rows: &'a [f32],
     /// Added to the scores, shape `[candidates]`: the bias, minus the logarithm of what is expected.
     pub offsets: &'a [f32],
+    /// The rows made ready for products; without, each product does it by itself.
+    pub ready: Option<&'a ReadyCandidates>,
+}
+
+/// Rows of candidates made ready for the products of all groups of a step.
+#[derive(Debug, Default)]
+pub struct ReadyCandidates {
+    rows: Ready,
+    turned: Ready,
+}
+
+impl ReadyCandidates {
+    /// Makes rows ready, shape `[candidates, dim]`.
+    pub fn set(&mut self, rows: &[f32], dim: usize) {
+        let view = View::new(rows, rows.len() / dim, dim);
+        self.rows.left(view);
+        self.turned.left(view.transposed());
+    }
+
+    /// Bytes for so many candidates.
+    #[must_use]
+    pub fn bytes(candidates: usize, dim: usize) -> usize {
+        Ready::bytes(candidates, dim) + Ready::bytes(dim, candidates)
+    }
+}
+
+impl<'a> Candidates<'a> {
+    /// The rows of a tile, as they lie and turned.
+    fn tile(&self, number: usize, rows: &'a [f32], size: usize) -> [Left<'a>; 2] {
+        let view = View::new(rows, size, rows.len() / size);
+        let Some(ready) = self.ready else { return [view.into(), view.transposed().into()] };
+        let first = number * TILE;
+        [Left::part(view, &ready.rows, first, 0), Left::part(view.transposed(), &ready.turned, 0, first)]
+    }
 }
 
 /// What groups want of the candidates, tile by tile: rows, and offsets.
@@ -66,13 +101,19 @@ pub struct Gradients<'a, 's> {
 #[derive(Debug, Default)]
 pub struct Softmax {
     /// Users transposed, shape `[dim, users]`.
-    pub(super) turned: Vec<f32>,
+    turned: Vec<f32>,
+    /// Those, ready for products.
+    turned_ready: Ready,
+    /// Their gradient transposed.
+    d_turned: Vec<f32>,
     /// Scores, then exponentials: shape `[candidates, users]`.
-    pub(super) scores: Vec<f32>,
+    scores: Vec<f32>,
     /// The largest score so far, after each tile, shape `[tiles, users]`.
     shifts: Vec<f32>,
     /// Users times their weights, shape `[users, dim]`.
     scaled: Vec<f32>,
+    /// Those, ready for products.
+    scaled_ready: Ready,
 }
 
 /// A value a user.
@@ -188,15 +229,17 @@ impl Softmax {
         let (mut shift, mut sums, mut factors) = ([f32::MIN; GROUP], [0.0; GROUP], [0.0; GROUP]);
         self.turned.resize(users.len(), 0.0);
         tile::transpose(users, n, dim, &mut self.turned);
+        self.turned_ready.right(&self.turned, n);
         let all = candidates.offsets.len();
         self.scores.resize(all * n, 0.0);
         self.shifts.clear();
-        d_users.fill(0.0);
+        self.d_turned.clear();
+        self.d_turned.resize(users.len(), 0.0);
         let mut hits = hits.iter().copied().peekable();
         let tiles = candidates.rows.chunks(TILE * dim).zip(candidates.offsets.chunks(TILE));
         for (number, ((rows, offsets), scores)) in tiles.zip(self.scores.chunks_mut(TILE * n)).enumerate() {
-            let size = offsets.len();
-            tile::multiply(View::new(rows, size, dim), &self.turned, false, scores);
+            let [rows, rows_turned] = candidates.tile(number, rows, offsets.len());
+            split::multiply(rows, Right::ready(&self.turned, &self.turned_ready), false, scores);
             let start = hits.clone();
             while let Some((candidate, user)) = hits.next_if(|hit| (hit.0 as usize) < (number + 1) * TILE) {
                 scores[(candidate as usize - number * TILE) * n + user as usize] = NEVER;
@@ -206,13 +249,12 @@ impl Softmax {
                 scores[(candidate as usize - number * TILE) * n + user as usize] = 0.0;
             }
             if raised && number > 0 {
-                for (row, factor) in d_users.chunks_exact_mut(dim).zip(factors) {
-                    row.iter_mut().for_each(|value| *value *= factor);
-                }
+                self.d_turned.chunks_exact_mut(n).for_each(|row| vector::multiply(&factors[..n], row));
             }
-            tile::multiply(View::new(scores, size, n).transposed(), rows, true, d_users);
+            split::multiply(rows_turned, &*scores, true, &mut self.d_turned);
             self.shifts.extend_from_slice(&shift[..n]);
         }
+        tile::transpose(&self.d_turned, dim, n, d_users);
         (shift, sums)
     }
 
@@ -232,7 +274,8 @@ impl Softmax {
         let mut current: &[f32] = &[];
         let (mut factors, mut sums): (Each, _) = ([0.0; GROUP], [0.0; TILE]);
         self.scaled.resize(users.len(), 0.0);
-        for (tile, (scores, then)) in self.scores.chunks(TILE * n).zip(self.shifts.chunks(n)).enumerate() {
+        // The last tile first: its exponentials, and what else it needs, are still in the cache.
+        for (tile, (scores, then)) in self.scores.chunks(TILE * n).zip(self.shifts.chunks(n)).enumerate().rev() {
             if then != current {
                 current = then;
                 for user in 0..n {
@@ -242,14 +285,16 @@ impl Softmax {
                         *scaled = factors[user] * u;
                     }
                 }
+                self.scaled_ready.right(&self.scaled, dim);
             }
             let sums = &mut sums[..scores.len() / n];
             scan(&factors[..n], scores, sums, None);
             let first = tile * TILE;
-            let (here, rest) = truths.split_at(truths.partition_point(|truth| (truth.0 as usize) < first + TILE));
+            let (rest, here) = truths.split_at(truths.partition_point(|truth| (truth.0 as usize) < first));
             truths = rest;
             gradients.candidates.add(gradients.turn, tile, |d_rows, d_offsets| {
-                tile::multiply(View::new(scores, sums.len(), n), &self.scaled, true, d_rows);
+                let scaled = Right::ready(&self.scaled, &self.scaled_ready);
+                split::multiply(View::new(scores, sums.len(), n), scaled, true, d_rows);
                 for (d_offset, sum) in d_offsets.iter_mut().zip(sums) {
                     *d_offset += *sum;
                 }

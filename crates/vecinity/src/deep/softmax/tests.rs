@@ -62,7 +62,7 @@ fn check(sampled: bool, candidates: usize, n: usize, real: usize, scale: f32) {
     let mut softmax = Softmax::default();
     let (mut du, mut dr, mut d_o) = (vec![7.0; n * dim], vec![7.0; rows.len()], vec![7.0; candidates]);
     let (mut dp, mut db) = (vec![7.0; positives.len()], vec![7.0; real]);
-    let all = Candidates { rows: &rows, offsets: &offsets };
+    let all = Candidates { rows: &rows, offsets: &offsets, ready: None };
     // Twice: working memory must not remember.
     let mut loss = 0.0;
     for _ in 0..2 {
@@ -71,7 +71,7 @@ fn check(sampled: bool, candidates: usize, n: usize, real: usize, scale: f32) {
         let candidates = CandidateSums::of(&mut dr, &mut d_o);
         let gradients = &mut Gradients { users: &mut du, candidates: &candidates, turn: &Turn::alone() };
         loss = if sampled {
-            let own = Candidates { rows: &positives, offsets: &biases };
+            let own = Candidates { rows: &positives, offsets: &biases, ready: None };
             let hits = mark_hits(&ids, &targets);
             softmax.sampled(&users, all, own, &hits, 0.5, gradients, &mut dp, &mut db)
         } else {
@@ -128,7 +128,13 @@ fn two_items_of_equal_score_cost_a_bit() {
     let (mut du, mut dr, mut d_o) = ([0.0; 256], [0.0; 32], [0.0; 2]);
     let candidates = CandidateSums::of(&mut dr, &mut d_o);
     let gradients = &mut Gradients { users: &mut du, candidates: &candidates, turn: &Turn::alone() };
-    let loss = Softmax::default().full(&users, Candidates { rows: &rows, offsets: &offsets }, &[1], 1.0, gradients);
+    let loss = Softmax::default().full(
+        &users,
+        Candidates { rows: &rows, offsets: &offsets, ready: None },
+        &[1],
+        1.0,
+        gradients,
+    );
     assert!((loss - 2f64.ln()).abs() < 1e-6);
     assert_eq!(d_o, [0.5, -0.5]);
 }
@@ -144,7 +150,8 @@ fn sampled_loss(draws: usize, sign: f32, seed: u64) -> (f64, Vec<f32>, f64, Vec<
     let (mut du, mut dr, mut d_o) = (vec![0.0; users.len()], vec![0.0; rows.len()], vec![0.0; items]);
     let candidates = CandidateSums::of(&mut dr, &mut d_o);
     let gradients = &mut Gradients { users: &mut du, candidates: &candidates, turn: &Turn::alone() };
-    let full = softmax.full(&users, Candidates { rows: &rows, offsets: &offsets }, &targets, 1.0, gradients);
+    let full =
+        softmax.full(&users, Candidates { rows: &rows, offsets: &offsets, ready: None }, &targets, 1.0, gradients);
     // The proposal: item i with probability proportional to 1 / (i + 1).
     let total: f64 = (0..items).map(|i| 1.0 / (i + 1) as f64).sum();
     let mut rng = Rng::new(seed, 9);
@@ -173,8 +180,8 @@ fn sampled_loss(draws: usize, sign: f32, seed: u64) -> (f64, Vec<f32>, f64, Vec<
     let gradients = &mut Gradients { users: &mut found, candidates: &candidates, turn: &Turn::alone() };
     let loss = softmax.sampled(
         &users,
-        Candidates { rows: &picked, offsets: &corrected },
-        Candidates { rows: &own, offsets: &biases },
+        Candidates { rows: &picked, offsets: &corrected, ready: None },
+        Candidates { rows: &own, offsets: &biases, ready: None },
         &mark_hits(&ids, &targets),
         1.0,
         gradients,

@@ -139,7 +139,7 @@ impl Network {
             sum.clear();
             sum.resize(length, 0.0);
         }
-        let candidates = Candidates { rows: &self.output.values, offsets: &self.bias.values };
+        let candidates = Candidates { rows: &self.output.values, offsets: &self.bias.values, ready: None };
         let sums = CandidateSums::of(&mut room.d_rows, &mut room.d_offsets);
         let gradients = &mut Gradients { users: &mut room.d_users, candidates: &sums, turn: &Turn::alone() };
         let weight = 1.0 / histories.len() as f32;

@@ -379,6 +379,14 @@ impl<'a> Run<'a> {
 
     /// Makes ready what the batch is compared with, all rows up to date.
     fn compare(&mut self, targets: &[u32], wanted: &[(u32, u32)], rng: &mut Rng) {
+        self.gather(targets, wanted, rng);
+        let mut ready = std::mem::take(&mut self.comparison.ready);
+        ready.set(candidate_rows(&self.network, &self.comparison, self.full), self.network.width);
+        self.comparison.ready = ready;
+    }
+
+    /// The rows that the batch is compared with.
+    fn gather(&mut self, targets: &[u32], wanted: &[(u32, u32)], rng: &mut Rng) {
         let Self { network, optimizer, comparison, proposal, .. } = self;
         let width = network.width;
         let unit = network.length > 0.0;
@@ -417,12 +425,10 @@ impl<'a> Run<'a> {
         let (mut categories, mut d_beside) = (&self.rows[..], &mut self.d_known[..]);
         let (network, examples, masks, comparison, proposal) =
             (&*network, &*examples, &*masks, &*comparison, &*proposal);
-        let candidates = if self.full {
-            let own = network.length == 0.0 && network.parts.is_empty();
-            let rows = if own { network.output_rows() } else { &comparison.rows };
-            Candidates { rows, offsets: &network.bias.values }
-        } else {
-            Candidates { rows: &comparison.rows, offsets: &comparison.offsets }
+        let candidates = Candidates {
+            rows: candidate_rows(network, comparison, self.full),
+            offsets: if self.full { &network.bias.values } else { &comparison.offsets },
+            ready: Some(&comparison.ready),
         };
         let mut tasks = Vec::new();
         let (mut d_history, mut d_own, mut d_biases) =
@@ -523,6 +529,12 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+/// The rows that a batch is compared with.
+fn candidate_rows<'a>(network: &'a Network, comparison: &'a Comparison, full: bool) -> &'a [f32] {
+    let own = full && network.length == 0.0 && network.parts.is_empty();
+    if own { network.output_rows() } else { &comparison.rows }
 }
 
 /// All rows as they are behind this step.

@@ -2,7 +2,9 @@
 
 use super::examples::Examples;
 use super::{Config, LossKind, Network};
-use crate::deep::{CandidateSums, Candidates, Gbce, Gradients, Softmax, Turn, beta, mark_hits, unit_rows};
+use crate::deep::{
+    CandidateSums, Candidates, Gbce, Gradients, ReadyCandidates, Softmax, Turn, beta, mark_hits, unit_rows,
+};
 use crate::rng::Rng;
 use crate::train::Noise;
 
@@ -82,6 +84,7 @@ pub(super) struct Comparison {
     pub(super) rows: Vec<f32>,
     pub(super) offsets: Vec<f32>,
     pub(super) factors: Vec<f32>,
+    pub(super) ready: ReadyCandidates,
     /// The true items' rows and biases.
     pub(super) own_rows: Vec<f32>,
     pub(super) own_biases: Vec<f32>,
@@ -142,7 +145,7 @@ impl Losses {
             return self.softmax.full(users, candidates, own.targets, weight, gradients);
         }
         let hits = mark_hits(ids, own.targets);
-        let positives = Candidates { rows: own.rows, offsets: own.biases };
+        let positives = Candidates { rows: own.rows, offsets: own.biases, ready: None };
         let (d_rows, d_biases) = (own.d_rows, own.d_biases);
         if proposal.kind == LossKind::Gbce {
             let weights = (weight, proposal.beta);

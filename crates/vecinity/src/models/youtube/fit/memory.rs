@@ -2,7 +2,7 @@
 
 use super::super::features::A_NUMBER;
 use super::super::{Config, LossKind};
-use crate::deep::{GROUP, Parameter, padded};
+use crate::deep::{GROUP, Parameter, ReadyCandidates, padded};
 use crate::train::Settings;
 
 /// Bytes that training takes, at most: parameters with their moments, and the working memory of `threads`. Of categories and
@@ -33,5 +33,6 @@ pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize)
     let pooling = pools * config.history + 2 * (width + asked);
     let room = candidates * GROUP + GROUP * (activations * 2 + (config.history + 4) * width + pooling);
     let step = weighting + candidates * (2 * width + 1) + batch * (config.history * (width + 2) + 2 * width);
-    tables + layers + 4 * (settings.threads * room + step + 3 * events) as u64
+    let ready = ReadyCandidates::bytes(candidates, width);
+    tables + layers + (4 * (settings.threads * room + step + 3 * events) + ready) as u64
 }

@@ -200,6 +200,7 @@ fn the_gradient_of_the_whole_network_is_that_of_differences() {
         let places = wanted.len();
         let mut known = run.known(&batch, &mut Rng::new(2, 2));
         let loss = |run: &mut Run<'_>| {
+            run.network.turn();
             run.compare(&targets, &[], &mut Rng::new(0, 0));
             run.groups(&batch, &targets, 0, places) / batch.len() as f64
         };
