@@ -25,7 +25,7 @@ SHAPES = {
     "default": [],
     "all pools, two layers": ["--mean", "--last", "--hidden", "128,64", "--history", "20", "--dim", "20"],
     "weights by place alone": ["--attention", "false"],
-    "cosine": ["--temperature", "0.1"],
+    "products": ["--temperature", "0"],
     "two vectors an item": ["--tied", "false"],
     "linear, the paper's mean": ["--pools", "0", "--mean", "--hidden", "none"],
     "all that is known": [

@@ -142,7 +142,7 @@ def _settings(inside: Path, loss: str, epochs: int, threads: int, seed: int = 1,
     path = inside / "run.toml"
     path.write_text(
         # What the other program has is said here, whatever the defaults are.
-        f'[network]\nloss = "{loss}"\ntied = false\nattention = false\nnegatives = {negatives}\nhistory = 20\npools = 4\nhidden = [256]\ndropout = 0.2\n'
+        f'[network]\nloss = "{loss}"\ntied = false\nattention = false\ntemperature = 0.0\nnegatives = {negatives}\nhistory = 20\npools = 4\nhidden = [256]\ndropout = 0.2\n'
         f"noise_exponent = 0.75\nbatch = {BATCH}\nweight_decay = 0.01\n"
         f"[train]\ndim = 64\nlearning_rate = 0.002\nepochs = {epochs}\nthreads = {threads}\nseed = {seed}\n"
     )

@@ -57,7 +57,7 @@ pub(super) struct Network {
     /// Items have one vector for histories and answers; false: one each [default: true].
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     tied: Option<bool>,
-    /// Scores are cosines divided by this; 0: products [default: 0].
+    /// Scores are cosines divided by this; 0: products, as in the paper [default: 0.1].
     #[arg(long, value_name = "X")]
     temperature: Option<f32>,
     /// Examples of an owner in an epoch, at most, drawn anew each time; 0: all [default: 0].

@@ -162,6 +162,7 @@ fn train(problem: &Problem, budget: &Budget, (activation, rate, seed): (Activati
         residual: false,
         dropout: 0.0,
         loss: Some(LossKind::Full),
+        temperature: 0.0,
         per_owner: budget.per_owner,
         batch: 256,
         ..Config::default()

@@ -127,7 +127,7 @@ impl Default for Config {
             words: 50,
             tied: true,
             bias: true,
-            temperature: 0.0,
+            temperature: 0.1,
             loss: None,
             negatives: 4096,
             noise_exponent: 0.75,
