@@ -1,6 +1,6 @@
 //! Products of training, where the last bits of a factor are not worth their time.
 //!
-//! [`multiply`] is [`tile::multiply`](crate::tile::multiply) except on machines with matrix tiles (AMX), where it multiplies floats that
+//! [`multiply`] is [`tile::multiply`] except on machines with matrix tiles (AMX), where it multiplies floats that
 //! are split in two halves of sixteen bits. What is asked of a finished model is multiplied by `tile`.
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
