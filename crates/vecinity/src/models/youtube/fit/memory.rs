@@ -4,6 +4,7 @@ use super::super::features::A_NUMBER;
 use super::super::{Config, LossKind};
 use crate::deep::{GROUP, Parameter, ReadyCandidates, padded};
 use crate::train::Settings;
+use vecinity_kernel::split::Ready;
 
 /// Bytes that training takes, at most: parameters with their moments, and the working memory of `threads`. Of categories and
 /// words the tables are not counted: they are known when the data is.
@@ -15,13 +16,12 @@ pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize)
     let beside = config.features.len() * width + usize::from(config.example_age) * padded(A_NUMBER);
     let (mut layers, mut before, mut activations) = (0, pools * width + beside, pools * width + beside);
     for &outputs in config.hidden.iter().chain([&settings.dim]) {
-        // Values, two moments, the transposed copy, the sum of the batch.
-        layers += (before * padded(outputs) * 5 * 4) as u64;
+        layers += layer(before, padded(outputs));
         activations += padded(outputs);
         before = padded(outputs);
     }
     let asked = if config.attends() { config.pools * width } else { 0 };
-    layers += (width * asked * 5 * 4) as u64;
+    layers += layer(width, asked);
     let batch = config.batch;
     let candidates = match config.loss_for(items) {
         LossKind::Full => items,
@@ -35,4 +35,9 @@ pub fn memory(config: &Config, settings: &Settings, items: usize, events: usize)
     let step = weighting + candidates * (2 * width + 1) + batch * (config.history * (width + 2) + 2 * width);
     let ready = ReadyCandidates::bytes(candidates, width);
     tables + layers + (4 * (settings.threads * room + step + 3 * events) + ready) as u64
+}
+
+/// Bytes of a layer: values, two moments, the transposed copy, the sum of the batch, and what is made ready for products.
+fn layer(inputs: usize, outputs: usize) -> u64 {
+    (inputs * outputs * 5 * 4 + Ready::bytes(outputs, inputs) + Ready::bytes(inputs, outputs)) as u64
 }
