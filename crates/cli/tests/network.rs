@@ -93,7 +93,7 @@ fn items_have_one_vector_for_histories_and_answers_unless_told_otherwise() {
     let folder = folder.path();
     circles(folder);
     for (flags, one) in [(&[][..], true), (&["--tied"], true), (&["--tied", "false"], false)] {
-        // Of products: for cosines answers have the same vectors, of length one.
+        // Scores are products here: with cosines the rows of answers are scaled to length one.
         train(folder, "m", &[flags, &["--temperature", "0"]].concat());
         let table = |which: &str| {
             answer(folder, &["export", "m", "--format", "npy", "-o", "t.npy", "--vectors", which]);

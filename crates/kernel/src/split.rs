@@ -15,7 +15,7 @@ use crate::tile;
 ///   [`COLUMNS`](tile::COLUMNS); `out`: shape `[m, n]`, row-major.
 ///
 /// With matrix tiles a factor is the sum of two bf16, and three of the four products are added in `f32`: a term is off by
-/// 2^-16 of itself at most. Without them, and for products too small to be worth the splitting, [`tile::multiply`].
+/// 3 · 2^-16 of itself at most (each half rounds to 8 bits). Without them, and for products too small to be worth the splitting, [`tile::multiply`].
 ///
 /// A product cut into blocks of rows has the same bits as long as blocks hold 16 rows or more, and so has one of matrices that were
 /// made ready before ([`Ready`]).
@@ -186,7 +186,7 @@ mod tests {
                     let sum = (0..k).map(term).sum::<f64>() + if add { 0.5 } else { 0.0 };
                     let size = (0..k).map(|c| term(c).abs()).sum::<f64>() + 1.0;
                     let found = out[i * n + j];
-                    prop_assert!((f64::from(found) - sum).abs() < size / 65536.0, "{}, {}: {} for {}", i, j, found, sum);
+                    prop_assert!((f64::from(found) - sum).abs() < 3.0 * size / 65536.0, "{}, {}: {} for {}", i, j, found, sum);
                 }
             }
         }

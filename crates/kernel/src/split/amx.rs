@@ -2,7 +2,8 @@
 //!
 //! A tile instruction multiplies 16 x 32 by 32 x 16 values of the type bf16 (8 bits of mantissa) and adds to floats, with 16
 //! times the rate of fused multiply-adds of 512 bits. A float is `high + low` to 16 bits of mantissa; `high * high + high * low +
-//! low * high` leaves out `low * low`, about 2^-16 of the product (Henry, Tang and Heinecke 2019, arXiv:1904.06376).
+//! low * high` leaves out `low * low`, 2^-16 of the product at most, and as much of what each factor was rounded by (Henry, Tang and
+//! Heinecke 2019, arXiv:1904.06376).
 //! A third of that rate is left, and the splitting, whose cost grows with the matrices and not with the product.
 //!
 //! The matrices are split into tiles of 1 KiB that lie as the instruction wants them: a row of a left tile holds 32 terms, a
