@@ -20,6 +20,8 @@ use vecinity_kernel::{split, tile};
 #[derive(Debug, Default)]
 pub struct Gbce {
     turned: Vec<f32>,
+    /// Their gradient transposed.
+    d_turned: Vec<f32>,
     scores: Vec<f32>,
 }
 
@@ -56,14 +58,16 @@ impl Gbce {
         self.turned.resize(users.len(), 0.0);
         tile::transpose(users, n, dim, &mut self.turned);
         self.scores.resize(TILE * n, 0.0);
-        gradients.users.fill(0.0);
+        self.d_turned.clear();
+        self.d_turned.resize(users.len(), 0.0);
         // The product of all 1 - sigmoid(s_k) of a user, whose logarithm is taken before it vanishes.
         let (mut products, mut losses) = ([1.0f64; GROUP], [0.0f64; GROUP]);
         let mut hits = hits.iter().copied().peekable();
         let tiles = candidates.rows.chunks(TILE * dim).zip(candidates.offsets.chunks(TILE));
         for (number, (rows, offsets)) in tiles.enumerate() {
             let scores = &mut self.scores[..offsets.len() * n];
-            split::multiply(View::new(rows, offsets.len(), dim), &self.turned, false, scores);
+            let [rows, rows_turned] = candidates.tile(number, rows, offsets.len());
+            split::multiply(rows, &self.turned, false, scores);
             for (row, offset) in scores.chunks_exact_mut(n).zip(offsets) {
                 row.iter_mut().for_each(|score| *score = -(*score + offset));
             }
@@ -90,7 +94,7 @@ impl Gbce {
                 row[real..].fill(0.0);
             }
             let view = View::new(scores, offsets.len(), n);
-            split::multiply(view.transposed(), rows, true, gradients.users);
+            split::multiply(rows_turned, &*scores, true, &mut self.d_turned);
             gradients.candidates.add(gradients.turn, number, |d_rows, d_offsets| {
                 split::multiply(view, users, true, d_rows);
                 for (row, d_offset) in scores.chunks_exact(n).zip(d_offsets) {
@@ -98,6 +102,7 @@ impl Gbce {
                 }
             });
         }
+        tile::transpose(&self.d_turned, dim, n, gradients.users);
         let mut loss = 0.0;
         for (user, &bias) in positives.offsets.iter().enumerate() {
             let (u, o) = (&users[user * dim..][..dim], &positives.rows[user * dim..][..dim]);

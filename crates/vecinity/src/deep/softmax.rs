@@ -60,7 +60,7 @@ impl ReadyCandidates {
 
 impl<'a> Candidates<'a> {
     /// The rows of a tile, as they lie and turned.
-    fn tile(&self, number: usize, rows: &'a [f32], size: usize) -> [Left<'a>; 2] {
+    pub(super) fn tile(&self, number: usize, rows: &'a [f32], size: usize) -> [Left<'a>; 2] {
         let view = View::new(rows, size, rows.len() / size);
         let Some(ready) = self.ready else { return [view.into(), view.transposed().into()] };
         let first = number * TILE;
